@@ -6,6 +6,7 @@ const headers = { 'Document-Isolation-Policy': 'isolate-and-credentialless' };
 export default defineConfig({
   server: { headers },
   preview: { headers },
+  cacheDir: '.cache/vite',
   worker: { format: 'es' },
   optimizeDeps: { exclude: ['onnxruntime-web'] },
 });
