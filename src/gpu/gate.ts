@@ -1,0 +1,334 @@
+import { Fifo } from '../base/fifo.ts';
+import type { Micros } from '../base/units.ts';
+import type { OpId, Priority } from '../core/op.ts';
+import type { Train } from '../wire/messages.ts';
+import { learn } from './cost-table.ts';
+import type { ErrorPlace, ErrorScopes } from './error-scopes.ts';
+import type { GateControl, GateLink, Switch } from './link.ts';
+import type { Piece } from './piece.ts';
+import { type Landing, PieceTimes } from './piece-times.ts';
+import type { SliceTimer } from './slice-timer.ts';
+
+/** What the gate does to the real queue. */
+export interface NativeQueue {
+  submit(commands: GPUCommandBuffer[]): undefined;
+  onSubmittedWorkDone(): Promise<undefined>;
+}
+
+export interface GateOptions {
+  readonly tenant: string;
+  readonly priority: Priority;
+  readonly queue: NativeQueue;
+  readonly scopes: ErrorScopes;
+  readonly timer: SliceTimer | undefined;
+  /** µs, monotonic, of this thread. */
+  readonly now: () => Micros;
+}
+
+/** One `queue.submit`. */
+export interface Submission {
+  readonly commands: readonly GPUCommandBuffer[];
+  readonly pieces: readonly Piece[];
+  /** It may be released piece by piece once this holds; `undefined`: only whole. */
+  readonly proof: Promise<boolean> | true | undefined;
+  /** It must go in this task, because something it uses expires. */
+  readonly cannotWait: boolean;
+  /** It uses what is mapped or destroyed: WebGPU will refuse it, if that is still so when its turn comes. */
+  readonly isHazard: boolean;
+}
+
+interface Turn {
+  readonly place: ErrorPlace;
+  readonly answer: (error: Promise<GPUError | null>) => void;
+  readonly isHazard: boolean;
+}
+
+interface CallTurn extends Turn {
+  readonly kind: 'call';
+  readonly call: () => void;
+}
+
+interface SubmitTurn extends Turn {
+  readonly kind: 'submit';
+  readonly submission: Submission;
+  readonly op: OpId;
+  readonly priority: Priority;
+  /** `true`: may be released piece by piece. A promise: not known yet. `undefined`: only whole. */
+  proof: Submission['proof'];
+  /** How many slices the scheduler was told of; 0 while that waits for the proof. */
+  slices: number;
+  next: number;
+}
+
+/** Slices that were submitted in one go. */
+interface Flight extends Landing {
+  readonly upTo: number;
+  readonly count: number;
+  readonly pieces: readonly Piece[];
+  readonly cost: Micros;
+  readonly releasedAt: Micros;
+}
+
+/**
+ * The FIFO in front of one device's queue. Whatever the application does to the queue takes its turn here while anything
+ * waits, and passes straight through while nothing does, so inside one device nothing is ever reordered.
+ *
+ * Slices leave when the scheduler releases them, or at once while the gate has credit. Slices are numbered from 0, and both
+ * sides speak of them cumulatively.
+ */
+export class Gate implements GateControl {
+  readonly #options: GateOptions;
+  readonly #times: PieceTimes | undefined;
+  #link: GateLink;
+  readonly #fifo = new Fifo<CallTurn | SubmitTurn>();
+  readonly #unannounced = new Fifo<SubmitTurn>();
+  readonly #flights = new Fifo<Flight>();
+  #hazards = 0;
+  /** What belongs to whom, for submits made from now on. */
+  #op = 0 as OpId;
+  #priority: Priority;
+  #credit: Micros = Infinity;
+  #quantum: Micros = Infinity;
+  #announced = 0;
+  #released = 0;
+  #allowed = 0;
+  #outstanding: Micros = 0;
+  #isWatching = false;
+  #isClosed = false;
+  #lastDoneAt: Micros = 0;
+  /** Grows when another scheduler takes over and numbering starts again. */
+  #epoch = 0;
+
+  constructor(options: GateOptions, from: Switch) {
+    this.#options = options;
+    this.#priority = options.priority;
+    this.#link = from.open(options.tenant, options.priority, this);
+    const { timer } = options;
+    this.#times = timer && new PieceTimes(timer, (slices) => this.#link.timed(slices));
+  }
+
+  /** Nothing waits: calls may go straight to the device. */
+  get isIdle(): boolean {
+    return this.#fifo.size === 0;
+  }
+
+  /** A submit that WebGPU must refuse waits: what would make it legal must wait behind it. */
+  get hasHazard(): boolean {
+    return this.#hazards > 0;
+  }
+
+  /** Aimed length of a slice; `Infinity` while nobody is kept waiting by this gate. */
+  get quantum(): Micros {
+    return this.#quantum;
+  }
+
+  /** Submits from now on belong to this op. */
+  attribute(op: OpId, priority: Priority): void {
+    this.#op = op;
+    this.#priority = priority;
+  }
+
+  /** Takes a turn behind everything that waits. Only while the gate is not idle. */
+  enqueue(call: () => void, isHazard: boolean): void {
+    const place = this.#options.scopes.place();
+    this.#hazards += isHazard ? 1 : 0;
+    this.#fifo.push({ kind: 'call', call, place, answer: this.#options.scopes.expect(place), isHazard });
+  }
+
+  submit(submission: Submission): void {
+    if (submission.cannotWait) this.#flush();
+    const cost = costOf(submission.pieces);
+    if (this.isIdle && (submission.cannotWait || this.#hasCredit(cost))) {
+      this.#options.queue.submit([...submission.commands]);
+      this.#announced += 1;
+      this.#fly(this.#op, 1, submission.pieces);
+      this.#link.ready(this.#op, this.#priority, [cost], this.#released);
+      return;
+    }
+    const { scopes } = this.#options;
+    const place = scopes.place();
+    const { proof, isHazard } = submission;
+    const turn: SubmitTurn = {
+      kind: 'submit', submission, place, answer: scopes.expect(place), isHazard,
+      op: this.#op, priority: this.#priority, proof, slices: 0, next: 0,
+    };
+    if (proof instanceof Promise) void proof.then((valid) => this.#proved(turn, valid));
+    this.#hazards += submission.isHazard ? 1 : 0;
+    this.#fifo.push(turn);
+    this.#unannounced.push(turn);
+    this.#announce();
+  }
+
+  release(upTo: number): void {
+    this.#allowed = Math.max(this.#allowed, Math.min(upTo, this.#announced));
+    this.#drain();
+  }
+
+  credit(credit: Micros, quantum: Micros): void {
+    this.#credit = credit;
+    this.#quantum = quantum;
+    this.#drain();
+  }
+
+  abandon(): void {
+    this.credit(Infinity, Infinity);
+  }
+
+  /** Another scheduler takes over: everything of before counts as done. */
+  attach(to: Switch): void {
+    this.#flush();
+    this.#epoch += 1;
+    this.#flights.clear();
+    this.#announced = this.#released = this.#allowed = this.#outstanding = 0;
+    this.#link = to.open(this.#options.tenant, this.#options.priority, this);
+  }
+
+  /** The device is gone or going: what waits reaches it now and ends there as WebGPU says. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#credit = Infinity;
+    this.#flush();
+    this.#link.closed();
+  }
+
+  /** Tells the scheduler how many bytes the device's buffers hold. */
+  reportBytes(bytes: number): void {
+    this.#link.bufferBytes(bytes);
+  }
+
+  #hasCredit(cost: Micros): boolean {
+    return this.#credit > 0 && (this.#outstanding === 0 || this.#outstanding + cost <= this.#credit);
+  }
+
+  /** Tells the scheduler of slices, in order; a cut submit waits until WebGPU has accepted every piece of it. */
+  #announce(): void {
+    for (let turn = this.#unannounced.peek(); turn !== undefined; turn = this.#unannounced.peek()) {
+      const { pieces } = turn.submission;
+      if (turn.proof instanceof Promise) break;
+      this.#unannounced.shift();
+      const costs = turn.proof === true && pieces.length > 0 ? pieces.map((piece) => Math.round(piece.cost)) : [costOf(pieces)];
+      turn.slices = costs.length;
+      this.#announced += costs.length;
+      this.#link.ready(turn.op, turn.priority, costs, this.#released);
+    }
+    this.#drain();
+  }
+
+  #proved(turn: SubmitTurn, valid: boolean): void {
+    turn.proof = valid ? true : undefined;
+    this.#announce();
+  }
+
+  #drain(): void {
+    const before = this.#released;
+    for (let turn = this.#fifo.peek(); turn !== undefined; turn = this.#fifo.peek()) {
+      if (turn.kind === 'call') this.#call(turn);
+      else if (!this.#submitSome(turn)) break;
+    }
+    if (this.#released > Math.max(before, this.#allowed)) this.#link.released(this.#released);
+  }
+
+  /** Everything now, whatever the scheduler says. */
+  #flush(): void {
+    for (let turn = this.#fifo.peek(); turn !== undefined; turn = this.#fifo.peek()) {
+      if (turn.kind === 'call') this.#call(turn);
+      else this.#submitSlices(turn, Infinity);
+    }
+    this.#link.released(this.#released);
+  }
+
+  #call(turn: CallTurn): void {
+    this.#shift(turn);
+    this.#options.scopes.run(turn.place, turn.answer, turn.call);
+  }
+
+  #submitSome(turn: SubmitTurn): boolean {
+    if (this.#credit === Infinity) {
+      this.#submitSlices(turn, Infinity);
+      return true;
+    }
+    if (turn.slices === 0) return false;
+    let count = Math.min(turn.slices - turn.next, this.#allowed - this.#released);
+    if (count <= 0) count = this.#hasCredit(this.#costOfNext(turn)) ? 1 : 0;
+    if (count <= 0) return false;
+    this.#submitSlices(turn, count);
+    return true;
+  }
+
+  #costOfNext(turn: SubmitTurn): Micros {
+    const { pieces } = turn.submission;
+    return turn.slices === 1 ? costOf(pieces) : pieces[turn.next]!.cost;
+  }
+
+  #submitSlices(turn: SubmitTurn, most: number): void {
+    const { submission } = turn;
+    if (turn.slices === 0) {
+      // Not announced yet: it goes as one slice.
+      turn.slices = 1;
+      this.#unannounced.shift();
+      this.#announced += 1;
+      this.#link.ready(turn.op, turn.priority, [costOf(submission.pieces)], this.#released);
+    }
+    const isWhole = turn.slices === 1;
+    const count = Math.min(most, turn.slices - turn.next);
+    const pieces = isWhole ? submission.pieces : submission.pieces.slice(turn.next, turn.next + count);
+    const commands = isWhole ? submission.commands : pieces.map((piece) => piece.commands);
+    turn.next += count;
+    const isLast = turn.next === turn.slices;
+    if (isLast) this.#shift(turn);
+    // Pieces that were proved to be valid raise nothing, so the last one may speak for all.
+    this.#options.scopes.run(turn.place, isLast ? turn.answer : undefined, () => this.#options.queue.submit([...commands]));
+    this.#fly(turn.op, count, pieces);
+  }
+
+  #shift(turn: CallTurn | SubmitTurn): void {
+    this.#fifo.shift();
+    this.#hazards -= turn.isHazard ? 1 : 0;
+  }
+
+  #fly(op: OpId, count: number, pieces: readonly Piece[]): void {
+    this.#released += count;
+    const cost = costOf(pieces);
+    this.#outstanding += cost;
+    const flight: Flight = { op, upTo: this.#released, count, pieces, cost, releasedAt: this.#options.now(), doneAt: undefined };
+    this.#flights.push(flight);
+    this.#times?.submitted(pieces, flight);
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    queueMicrotask(() => this.#watch());
+  }
+
+  #watch(): void {
+    this.#isWatching = false;
+    const upTo = this.#released;
+    const epoch = this.#epoch;
+    const landed = (): void => this.#land(upTo, epoch);
+    this.#options.queue.onSubmittedWorkDone().then(landed, landed); // A lost device rejects; its slices are over all the same.
+    this.#times?.collect(this.isIdle);
+  }
+
+  #land(upTo: number, epoch: number): void {
+    if (epoch !== this.#epoch) return;
+    const now = this.#options.now();
+    const trains: Train[] = [];
+    for (let flight = this.#flights.peek(); flight !== undefined && flight.upTo <= upTo; flight = this.#flights.peek()) {
+      this.#flights.shift();
+      flight.doneAt = now;
+      this.#outstanding = this.#flights.size === 0 ? 0 : this.#outstanding - flight.cost;
+      trains.push({ op: flight.op, count: flight.count, predicted: Math.round(flight.cost), releasedAt: flight.releasedAt, doneAt: now });
+      if (this.#times === undefined) {
+        learn(flight.pieces.flatMap((piece) => piece.estimates), now - Math.max(flight.releasedAt, this.#lastDoneAt));
+      }
+    }
+    this.#lastDoneAt = now;
+    if (trains.length > 0) this.#link.done(upTo, trains);
+    this.#drain();
+  }
+}
+
+function costOf(pieces: readonly Piece[]): Micros {
+  let cost = 0;
+  for (const piece of pieces) cost += piece.cost;
+  return Math.round(cost);
+}

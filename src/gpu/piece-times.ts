@@ -1,0 +1,45 @@
+import type { Micros } from '../base/units.ts';
+import type { OpId } from '../core/op.ts';
+import type { TimedSlice } from '../wire/messages.ts';
+import { learn } from './cost-table.ts';
+import type { Piece } from './piece.ts';
+import type { GpuInterval, SliceTimer } from './slice-timer.ts';
+
+/** When pieces were known to be done, once they are. */
+export interface Landing {
+  readonly op: OpId;
+  doneAt: Micros | undefined;
+}
+
+/** Turns GPU timestamps of pieces into learned costs, and into spans on this thread's clock. */
+export class PieceTimes {
+  readonly #timer: SliceTimer;
+  readonly #tell: (slices: readonly TimedSlice[]) => void;
+  /** How far this thread's clock is ahead of the GPU's: the least lead ever seen is the one with the least delay in it. */
+  #lead: Micros = Infinity;
+
+  constructor(timer: SliceTimer, tell: (slices: readonly TimedSlice[]) => void) {
+    this.#timer = timer;
+    this.#tell = tell;
+  }
+
+  submitted(pieces: readonly Piece[], landing: Landing): void {
+    for (const piece of pieces) {
+      if (piece.pairs.length > 0) this.#timer.submitted(piece.pairs, (intervals) => this.#settle(piece, landing, intervals));
+    }
+  }
+
+  collect(idle: boolean): void {
+    this.#timer.collect(idle);
+  }
+
+  #settle(piece: Piece, landing: Landing, intervals: readonly GpuInterval[]): void {
+    if (intervals.length < piece.pairs.length) return; // A part of it is not known, so the whole is not.
+    let took = 0;
+    for (const { beginAt, endAt } of intervals) took += endAt - beginAt;
+    learn(piece.estimates, took);
+    if (landing.doneAt === undefined) return;
+    this.#lead = Math.min(this.#lead, landing.doneAt - intervals.at(-1)!.endAt);
+    this.#tell([{ op: landing.op, startAt: intervals[0]!.beginAt + this.#lead, cost: took, predicted: Math.round(piece.cost) }]);
+  }
+}

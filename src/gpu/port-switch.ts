@@ -1,0 +1,60 @@
+import type { Micros } from '../base/units.ts';
+import type { Priority } from '../core/op.ts';
+import type { FromScheduler, GateIndex, ToScheduler } from '../wire/messages.ts';
+import type { Port } from '../wire/port.ts';
+import type { GateControl, GateLink, Switch } from './link.ts';
+
+/** Connects all gates of one thread to the scheduler at the other end of a port. */
+export class PortSwitch implements Switch {
+  readonly #port: Port<ToScheduler, FromScheduler>;
+  readonly #gates = new Map<GateIndex, GateControl>();
+  #opened = 0;
+
+  /** `start` is called for ops of the lane in this thread. */
+  constructor(port: Port<ToScheduler, FromScheduler>, start?: (message: FromScheduler & { kind: 'start' }) => void) {
+    this.#port = port;
+    port.onmessage = ({ data }) => {
+      switch (data.kind) {
+        case 'release': this.#gates.get(data.gate)?.release(data.upTo); return;
+        case 'credit': this.#gates.get(data.gate)?.credit(data.credit, data.quantum); return;
+        case 'start': start?.(data); return;
+      }
+    };
+    this.tell({ kind: 'hello', timeOrigin: performance.timeOrigin });
+  }
+
+  tell(message: ToScheduler): void {
+    this.#port.postMessage(message);
+  }
+
+  /** The number of the gate that was opened last. */
+  get lastGate(): GateIndex {
+    return this.#opened;
+  }
+
+  open(tenant: string, priority: Priority, control: GateControl): GateLink {
+    const gate = (this.#opened += 1);
+    this.#gates.set(gate, control);
+    this.tell({ kind: 'gate-opened', gate, tenant, priority });
+    return {
+      ready: (op, priority, costs, released) => this.tell({ kind: 'slices-ready', gate, op, priority, costs, released }),
+      released: (upTo) => this.tell({ kind: 'slices-released', gate, upTo }),
+      done: (upTo, trains) => this.tell({ kind: 'slices-done', gate, upTo, trains }),
+      timed: (slices) => this.tell({ kind: 'slices-timed', gate, slices }),
+      bufferBytes: (bytes) => this.tell({ kind: 'buffer-bytes', gate, bytes }),
+      closed: () => {
+        this.#gates.delete(gate);
+        this.tell({ kind: 'gate-closed', gate });
+      },
+    };
+  }
+
+  /** The scheduler is gone: every gate passes everything through from now on. */
+  abandon(): void {
+    this.#port.close();
+    for (const gate of this.#gates.values()) gate.abandon();
+  }
+}
+
+/** This thread's clock. */
+export const threadNow = (): Micros => Math.round(performance.now() * 1000);

@@ -1,0 +1,120 @@
+import type { Micros } from '../base/units.ts';
+import type { LaneId, Op, OpId, Priority } from '../core/op.ts';
+import type { Tuning } from '../core/event.ts';
+import type { TraceBatch } from '../trace/recorder.ts';
+import type { Failure, Outcome } from './failure.ts';
+import type { Feeds, Tensor, TensorInfo } from './tensor.ts';
+
+/**
+ * Every message between threads, as discriminated unions. Instants are µs on the sender's own `performance` clock; each
+ * port opens with its `timeOrigin`, so the scheduler can put all of them on one clock.
+ */
+
+/** A gate's number inside the thread it lives in. */
+export type GateIndex = number;
+
+/** From a thread that holds gates, and perhaps a lane, to the scheduler. */
+export type ToScheduler =
+  | { readonly kind: 'hello'; readonly timeOrigin: number }
+  | { readonly kind: 'gate-opened'; readonly gate: GateIndex; readonly tenant: string; readonly priority: Priority }
+  | { readonly kind: 'gate-closed'; readonly gate: GateIndex }
+  | {
+      readonly kind: 'slices-ready';
+      readonly gate: GateIndex;
+      readonly op: OpId;
+      readonly priority: Priority;
+      readonly costs: readonly Micros[];
+      readonly released: number;
+    }
+  | { readonly kind: 'slices-released'; readonly gate: GateIndex; readonly upTo: number }
+  | { readonly kind: 'slices-done'; readonly gate: GateIndex; readonly upTo: number; readonly trains: readonly Train[] }
+  | { readonly kind: 'slices-timed'; readonly gate: GateIndex; readonly slices: readonly TimedSlice[] }
+  | { readonly kind: 'buffer-bytes'; readonly gate: GateIndex; readonly bytes: number }
+  | { readonly kind: 'lane-opened'; readonly lane: LaneId; readonly tenant: string; readonly gate: GateIndex }
+  | { readonly kind: 'op-started'; readonly op: OpId; readonly at: Micros }
+  | { readonly kind: 'op-encoded'; readonly op: OpId; readonly at: Micros }
+  | { readonly kind: 'op-finished'; readonly op: OpId; readonly at: Micros };
+
+/** Slices that were released together and are done: for the timeline. */
+export interface Train {
+  readonly op: OpId;
+  readonly count: number;
+  readonly predicted: Micros;
+  readonly releasedAt: Micros;
+  readonly doneAt: Micros;
+}
+
+/** What the GPU's own timestamps say, placed on the thread's clock as well as that can be known. */
+export interface TimedSlice {
+  readonly op: OpId;
+  readonly startAt: Micros;
+  readonly cost: Micros;
+  readonly predicted: Micros;
+}
+
+/** From the scheduler to a thread that holds gates, and perhaps a lane. */
+export type FromScheduler =
+  | { readonly kind: 'release'; readonly gate: GateIndex; readonly upTo: number }
+  | { readonly kind: 'credit'; readonly gate: GateIndex; readonly credit: Micros; readonly quantum: Micros }
+  | { readonly kind: 'start'; readonly op: OpId; readonly priority: Priority };
+
+/** From the page to the scheduler, beside the calls of `SchedulerControl`. */
+export type PageToScheduler =
+  | { readonly kind: 'op-submitted'; readonly op: Omit<Op, 'deadlineAt'>; /** From now; `Infinity` for none. */ readonly deadline: Micros }
+  | { readonly kind: 'op-cancelled'; readonly op: OpId }
+  | { readonly kind: 'lane-closed'; readonly lane: LaneId };
+
+/** From the scheduler to the page. */
+export type SchedulerToPage =
+  | { readonly kind: 'op-expired'; readonly op: OpId }
+  | { readonly kind: 'trace'; readonly batch: TraceBatch };
+
+/** What the page calls in the scheduler worker, through comlink. */
+export interface SchedulerControl {
+  /** Takes the port of a thread that holds gates. */
+  attach(port: MessagePort): void;
+  tune(tuning: Partial<Tuning>): void;
+}
+
+/** A model as its lane knows it. */
+export interface LoadedModel {
+  readonly model: number;
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+}
+
+export interface LoadRequest {
+  readonly bytes: Blob;
+  readonly name: string;
+  readonly freeDimensions: Readonly<Record<string, number>>;
+  readonly preferredLayout: 'NHWC' | 'NCHW' | undefined;
+}
+
+/** What the page calls in a lane worker, through comlink. Failures come back as values: comlink drops the fields of errors. */
+export interface LaneControl {
+  /** Requests the lane's device and opens its gate; `scheduler` is the lane's port to it. */
+  open(options: LaneOptions, scheduler: MessagePort): Promise<Outcome<null>>;
+  /** A new scheduler took the place of one that crashed. */
+  reattach(scheduler: MessagePort): void;
+  load(request: LoadRequest): Promise<Outcome<LoadedModel>>;
+  release(model: number): Promise<void>;
+}
+
+export interface LaneOptions {
+  readonly lane: LaneId;
+  readonly tenant: string;
+  readonly priority: Priority;
+  /** Web Lock that the scheduler worker holds while it lives. */
+  readonly schedulerLock: string;
+}
+
+/** From the page to a lane, beside the calls of `LaneControl`: the data path. */
+export type PageToLane =
+  | { readonly kind: 'feed'; readonly op: OpId; readonly model: number; readonly feeds: Feeds }
+  | { readonly kind: 'abort'; readonly op: OpId };
+
+/** From a lane to the page. */
+export type LaneToPage =
+  | { readonly kind: 'result'; readonly op: OpId; readonly outcome: Outcome<Readonly<Record<string, Tensor>>> }
+  | { readonly kind: 'lost'; readonly failure: Failure }
+  | { readonly kind: 'notice'; readonly code: string; readonly message: string };
