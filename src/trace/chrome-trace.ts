@@ -119,7 +119,7 @@ function* asyncPair(track: Track, pid: number, span: ExportedSpan, id: number): 
 /** An arrow from an op through its encoding and slices to what the GPU did, in the order of their starts. */
 function* flow(op: number, steps: readonly Step[]): Generator<object> {
   if (steps.length < 2) return;
-  const inOrder = [...steps].sort((a, b) => a.ts - b.ts || a.tid - b.tid);
+  const inOrder = steps.toSorted((a, b) => a.ts - b.ts || a.tid - b.tid);
   for (const [index, step] of inOrder.entries()) {
     const ph = index === 0 ? 's' : index === inOrder.length - 1 ? 'f' : 't';
     yield { ph, ...step, cat: 'flow', name: 'op', id: `0x${op.toString(16)}`, ...(ph === 'f' && { bp: 'e' }) };

@@ -118,7 +118,7 @@ export class TraceStore {
         for (let i = begin; i < row.last && i < begin + limit && row.startAt[i]! <= to; i++) found.push(this.spanAt(track, row, i));
       }
     }
-    return found.sort((a, b) => a.startAt - b.startAt).slice(0, limit);
+    return found.toSorted((a, b) => a.startAt - b.startAt).slice(0, limit);
   }
 
   #openTrack(tenant: string, kind: SpanKind): OwnTrack {
