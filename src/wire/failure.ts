@@ -29,7 +29,7 @@ export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly o
 export function describe(failure: Failure): string {
   switch (failure.code) {
     case 'fetch-failed': return `could not fetch ${failure.url}: ${failure.detail}`;
-    case 'wrong-input-name': return `no input is named '${failure.input}'; the model's inputs are ${list(failure.expected)}`;
+    case 'wrong-input-name': return `${failure.expected.includes(failure.input) ? `input '${failure.input}' is missing` : `no input is named '${failure.input}'`}; the model's inputs are ${list(failure.expected)}`;
     case 'wrong-input-type': return `input '${failure.input}' is ${failure.actual}, the model expects ${failure.expected}`;
     case 'wrong-input-shape': return `input '${failure.input}' has shape ${failure.actual}, the model expects ${failure.expected}`;
     case 'model-too-large': return `the model needs ${failure.bytes} bytes in one buffer, the device allows ${failure.limit}: ${failure.detail}`;

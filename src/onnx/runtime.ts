@@ -1,0 +1,209 @@
+import { env } from 'onnxruntime-web/webgpu';
+
+import type { Failure, Outcome } from '../wire/failure.ts';
+import type { Feeds, Tensor, TensorInfo } from '../wire/tensor.ts';
+import { checkModel, checkSizes } from './check-model.ts';
+import { checkFeeds, fixDimensions } from './feeds.ts';
+import { instance } from './lock.ts';
+import { classify, gpuFailure } from './ort-error.ts';
+import { readHeader, type ModelHeader } from './proto.ts';
+import { Session } from './session.ts';
+
+export interface LoadOptions {
+  /** For people. */
+  readonly name: string;
+  /** Sizes for keys of `freeDimensions`; those without one stay free and may change from run to run. */
+  readonly freeDimensions?: Readonly<Record<string, number>> | undefined;
+  /** Which layout is right, and which is fast, differs by model and device: onnxruntime-web 1.30 computes some convolutions wrongly in NHWC, its default, and some in NCHW. */
+  readonly preferredLayout?: 'NHWC' | 'NCHW' | undefined;
+}
+
+export interface LoadedModel {
+  readonly model: number;
+  /** With the sizes given filled in. */
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+}
+
+export interface RunHooks {
+  /** Ends the outcome at once; what the GPU has been given it finishes, and nobody sees it. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once the whole run is submitted and the next may be encoded; never called when it fails before. */
+  encoded(): void;
+}
+
+/** ONNX models on one device. Runs are encoded one at a time, in the order asked; failures are values, and each leaves the other models as they were. */
+export interface OnnxRuntime {
+  /** Keeps `bytes`, which must not change: after a failed run the model is made from them again. */
+  load(bytes: Uint8Array, options: LoadOptions): Promise<Outcome<LoadedModel>>;
+  run(model: number, feeds: Feeds, hooks: RunHooks): Promise<Outcome<Record<string, Tensor>>>;
+  /** Frees the model after the runs asked before; unknown numbers are ignored. */
+  release(model: number): Promise<void>;
+  /** Why nothing will load or run in this thread again, or `undefined`. The lane worker must then be replaced. */
+  readonly broken: string | undefined;
+}
+
+export interface OnnxOptions {
+  /** As `wasm-paths.ts` gives it. */
+  readonly wasmPaths: { readonly wasm: string };
+}
+
+/**
+ * Opens onnxruntime-web on `device`, which may be a scheduled one; use `requestOnnxDevice` for its limits. WASM is fetched when the first model loads. A lost
+ * device ends every outcome with `device-lost`; the runtime does not recover, since onnxruntime cannot change devices.
+ */
+export async function openOnnx(device: GPUDevice, { wasmPaths }: OnnxOptions): Promise<OnnxRuntime> {
+  env.wasm.wasmPaths = { wasm: wasmPaths.wasm };
+  env.wasm.numThreads = 1;
+  return new DeviceRuntime(device);
+}
+
+class DeviceRuntime implements OnnxRuntime {
+  readonly #device: GPUDevice;
+  readonly #sessions = new Map<number, Session>();
+  /** Who wants to hear of errors that the device reports to nobody: everything between its first command and its last result. */
+  readonly #watches = new Set<{ failure: Failure | undefined }>();
+  readonly #unsettled = new Set<(failure: Failure) => void>();
+  #lost: Failure | undefined;
+  #models = 0;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    device.addEventListener('uncapturederror', ({ error }) => {
+      for (const watch of this.#watches) watch.failure ??= gpuFailure(error);
+    });
+    void device.lost.then(({ reason, message }) => {
+      this.#lost = { code: 'device-lost', reason: reason ?? 'unknown', detail: message };
+      for (const settle of [...this.#unsettled]) settle(this.#lost);
+    });
+  }
+
+  get broken(): string | undefined { return instance.broken; }
+
+  async load(bytes: Uint8Array, options: LoadOptions): Promise<Outcome<LoadedModel>> {
+    const { freeDimensions = {}, preferredLayout } = options;
+    if (preferredLayout !== undefined && preferredLayout !== 'NHWC' && preferredLayout !== 'NCHW') {
+      return failed({ code: 'invalid-argument', detail: `the layout is NHWC or NCHW, not ${String(preferredLayout)}` });
+    }
+    const read = readHeader(bytes);
+    if (!read.ok) return read;
+    const header = read.value;
+    const refusal = checkSizes(freeDimensions) ?? checkModel(bytes, header, this.#device.limits);
+    if (refusal !== undefined) return failed(refusal);
+    const inputs = header.inputs.map((input) => fixDimensions(input, freeDimensions));
+    const session = new Session(this.#device, { bytes, header, freeDimensions, preferredLayout }, inputs);
+    return this.#settle(undefined, this.#load(session, header, freeDimensions));
+  }
+
+  async run(model: number, feeds: Feeds, { signal, encoded }: RunHooks): Promise<Outcome<Record<string, Tensor>>> {
+    const session = this.#sessions.get(model);
+    if (session === undefined) return failed({ code: 'closed', detail: 'the model was released' });
+    const refusal = checkFeeds(session.inputs, feeds);
+    if (refusal !== undefined) return failed(refusal);
+    return this.#settle(signal, this.#run(session, feeds, signal, encoded));
+  }
+
+  async release(model: number): Promise<void> {
+    const session = this.#sessions.get(model);
+    if (session === undefined) return;
+    this.#sessions.delete(model);
+    await this.#drop(session);
+  }
+
+  async #load(session: Session, header: ModelHeader, sizes: Readonly<Record<string, number>>): Promise<Outcome<LoadedModel>> {
+    const created = await this.#watched(async () => {
+      const opened = await this.#hold(undefined, async () => { await session.open(); return done; });
+      // Weights are uploaded by now but perhaps not allocated: what went wrong is known when the GPU has come this far.
+      if (opened.ok) await this.#device.queue.onSubmittedWorkDone();
+      return opened;
+    });
+    if (!created.ok) {
+      await this.#drop(session);
+      return created;
+    }
+    const model = this.#models++;
+    this.#sessions.set(model, session);
+    const outputs = header.outputs.map((output) => bare(fixDimensions(output, sizes)));
+    return { ok: true, value: { model, inputs: session.inputs.map(bare), outputs } };
+  }
+
+  async #run(session: Session, feeds: Feeds, signal: AbortSignal | undefined, encoded: () => void): Promise<Outcome<Record<string, Tensor>>> {
+    const outcome = await this.#watched(async () => {
+      const submitted = await this.#hold(signal, async () => {
+        const outputs = await session.run(feeds);
+        return { ok: true, value: session.readBack.submit(outputs) };
+      });
+      if (!submitted.ok) return submitted;
+      encoded();
+      return { ok: true, value: await submitted.value() };
+    });
+    if (!outcome.ok && outcome.failure.code !== 'aborted') session.spoil();
+    return outcome;
+  }
+
+  /** Also after the device is lost: the WASM instance may serve other devices and wants its memory back. */
+  async #drop(session: Session): Promise<void> {
+    await instance.lock.hold(async () => {
+      if (instance.broken === undefined) await session.release();
+    }).catch((error: unknown) => { if (classify(error).fatal) instance.broken = String(error); });
+    session.readBack.close();
+  }
+
+  /** Takes the turn at the WASM instance, unless it is not wanted any more or of no use. What onnxruntime throws becomes a failure. */
+  #hold<T>(signal: AbortSignal | undefined, work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    return instance.lock.hold(async () => {
+      if (signal?.aborted) return failed(aborted(signal));
+      if (this.#lost !== undefined) return failed(this.#lost);
+      if (instance.broken !== undefined) return failed({ code: 'run-failed', detail: `onnxruntime stopped in this thread: ${instance.broken}` });
+      try {
+        return await work();
+      } catch (error) {
+        const { failure, fatal } = classify(error);
+        if (fatal) instance.broken = String(error);
+        return failed(failure);
+      }
+    });
+  }
+
+  /** The outcome of `work`, or the failure that the device reported meanwhile. */
+  async #watched<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    const watch: { failure: Failure | undefined } = { failure: undefined };
+    this.#watches.add(watch);
+    try {
+      const outcome = await work();
+      const failure = this.#lost ?? watch.failure;
+      return failure === undefined ? outcome : failed(failure);
+    } catch (error) {
+      // Only mapping rejects here: when the device is lost, or the buffer could not be made.
+      return failed(this.#lost ?? watch.failure ?? { code: 'run-failed', detail: `the results could not be read: ${String(error)}` });
+    } finally {
+      this.#watches.delete(watch);
+    }
+  }
+
+  /** Settles as `work` does, or before it when the signal or the device ends it: onnxruntime itself can be told neither. */
+  #settle<T>(signal: AbortSignal | undefined, work: Promise<Outcome<T>>): Promise<Outcome<T>> {
+    return new Promise((resolve, reject) => {
+      const end = (outcome: Outcome<T>): void => {
+        this.#unsettled.delete(lose);
+        signal?.removeEventListener('abort', abort);
+        resolve(outcome);
+      };
+      const lose = (failure: Failure): void => end(failed(failure));
+      const abort = (): void => end(failed(aborted(signal!)));
+      this.#unsettled.add(lose);
+      signal?.addEventListener('abort', abort);
+      if (signal?.aborted) abort();
+      if (this.#lost !== undefined) lose(this.#lost);
+      work.then(end, reject);
+    });
+  }
+}
+
+const done: Outcome<undefined> = { ok: true, value: undefined };
+
+const failed = (failure: Failure): { readonly ok: false; readonly failure: Failure } => ({ ok: false, failure });
+
+const aborted = (signal: AbortSignal): Failure => ({ code: 'aborted', detail: `the run was aborted: ${String(signal.reason)}` });
+
+const bare = ({ name, type, dims }: TensorInfo): TensorInfo => ({ name, type, dims });
