@@ -21,6 +21,8 @@ export interface GateControl {
   credit(credit: Micros, quantum: Micros): void;
   /** The scheduler is gone: everything passes from now on. */
   abandon(): void;
+  /** Another scheduler takes over. */
+  attach(to: Switch): void;
 }
 
 /** Opens gates in one thread; the in-thread scheduler and the port to the worker both look like this. */

@@ -4,20 +4,31 @@ import type { FromScheduler, GateIndex, ToScheduler } from '../wire/messages.ts'
 import type { Port } from '../wire/port.ts';
 import type { GateControl, GateLink, Switch } from './link.ts';
 
+/** What a thread does besides passing messages to its gates. */
+export interface PortDuties {
+  /** An op of the lane in this thread may start. */
+  start?(message: FromScheduler & { kind: 'start' }): void;
+  /** The scheduler is gone, and the gates pass everything through. Called once. */
+  gone?(): void;
+}
+
 /** Connects all gates of one thread to the scheduler at the other end of a port. */
 export class PortSwitch implements Switch {
   readonly #port: Port<ToScheduler, FromScheduler>;
   readonly #gates = new Map<GateIndex, GateControl>();
+  readonly #duties: PortDuties;
   #opened = 0;
+  #isGone = false;
 
-  /** `start` is called for ops of the lane in this thread. */
-  constructor(port: Port<ToScheduler, FromScheduler>, start?: (message: FromScheduler & { kind: 'start' }) => void) {
+  constructor(port: Port<ToScheduler, FromScheduler>, duties: PortDuties = {}) {
     this.#port = port;
+    this.#duties = duties;
     port.onmessage = ({ data }) => {
       switch (data.kind) {
+        case 'welcome': this.#watch(data.lock); return;
         case 'release': this.#gates.get(data.gate)?.release(data.upTo); return;
         case 'credit': this.#gates.get(data.gate)?.credit(data.credit, data.quantum); return;
-        case 'start': start?.(data); return;
+        case 'start': duties.start?.(data); return;
       }
     };
     this.tell({ kind: 'hello', timeOrigin: performance.timeOrigin });
@@ -49,10 +60,27 @@ export class PortSwitch implements Switch {
     };
   }
 
+  /** Gives all gates to another scheduler. */
+  moveTo(next: PortSwitch): void {
+    this.#isGone = true;
+    this.#port.close();
+    const gates = [...this.#gates.values()];
+    this.#gates.clear();
+    for (const gate of gates) gate.attach(next);
+  }
+
   /** The scheduler is gone: every gate passes everything through from now on. */
   abandon(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
     this.#port.close();
     for (const gate of this.#gates.values()) gate.abandon();
+    this.#duties.gone?.();
+  }
+
+  /** A lock that is held while the scheduler lives falls free when it ends, however it ends. */
+  #watch(lock: string): void {
+    if (lock !== '') void navigator.locks.request(lock, { mode: 'shared' }, () => this.abandon());
   }
 }
 

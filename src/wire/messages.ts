@@ -1,7 +1,7 @@
 import type { Micros } from '../base/units.ts';
 import type { LaneId, Op, OpId, Priority } from '../core/op.ts';
 import type { Tuning } from '../core/event.ts';
-import type { TraceBatch } from '../trace/recorder.ts';
+import type { TraceBatch } from '../trace/batch.ts';
 import type { Failure, Outcome } from './failure.ts';
 import type { Feeds, Tensor, TensorInfo } from './tensor.ts';
 
@@ -54,6 +54,8 @@ export interface TimedSlice {
 
 /** From the scheduler to a thread that holds gates, and perhaps a lane. */
 export type FromScheduler =
+  /** Comes first. `lock` is a Web Lock that the scheduler holds while it lives; '' for one in the same thread. */
+  | { readonly kind: 'welcome'; readonly lock: string }
   | { readonly kind: 'release'; readonly gate: GateIndex; readonly upTo: number }
   | { readonly kind: 'credit'; readonly gate: GateIndex; readonly credit: Micros; readonly quantum: Micros }
   | { readonly kind: 'start'; readonly op: OpId; readonly priority: Priority };
@@ -71,6 +73,8 @@ export type SchedulerToPage =
 
 /** What the page calls in the scheduler worker, through comlink. */
 export interface SchedulerControl {
+  /** Answers once the worker holds its lock: from then on its end can be noticed. */
+  open(page: MessagePort, lock: string): Promise<void>;
   /** Takes the port of a thread that holds gates. */
   attach(port: MessagePort): void;
   tune(tuning: Partial<Tuning>): void;
@@ -92,10 +96,10 @@ export interface LoadRequest {
 
 /** What the page calls in a lane worker, through comlink. Failures come back as values: comlink drops the fields of errors. */
 export interface LaneControl {
-  /** Requests the lane's device and opens its gate; `scheduler` is the lane's port to it. */
-  open(options: LaneOptions, scheduler: MessagePort): Promise<Outcome<null>>;
-  /** A new scheduler took the place of one that crashed. */
-  reattach(scheduler: MessagePort): void;
+  /** Requests the lane's device and opens its gate. Answers once the worker holds its lock. */
+  open(options: LaneOptions, scheduler: MessagePort, page: MessagePort): Promise<Outcome<null>>;
+  /** Another scheduler took the place of one that crashed. */
+  attach(scheduler: MessagePort): void;
   load(request: LoadRequest): Promise<Outcome<LoadedModel>>;
   release(model: number): Promise<void>;
 }
@@ -104,17 +108,17 @@ export interface LaneOptions {
   readonly lane: LaneId;
   readonly tenant: string;
   readonly priority: Priority;
-  /** Web Lock that the scheduler worker holds while it lives. */
-  readonly schedulerLock: string;
+  /** Web Lock to hold while this worker lives. */
+  readonly lock: string;
 }
 
 /** From the page to a lane, beside the calls of `LaneControl`: the data path. */
 export type PageToLane =
   | { readonly kind: 'feed'; readonly op: OpId; readonly model: number; readonly feeds: Feeds }
-  | { readonly kind: 'abort'; readonly op: OpId };
+  | { readonly kind: 'abort'; readonly op: OpId; readonly reason: string };
 
 /** From a lane to the page. */
 export type LaneToPage =
   | { readonly kind: 'result'; readonly op: OpId; readonly outcome: Outcome<Readonly<Record<string, Tensor>>> }
-  | { readonly kind: 'lost'; readonly failure: Failure }
-  | { readonly kind: 'notice'; readonly code: string; readonly message: string };
+  /** The lane can do no more: its device is lost, or its runtime broken. The page replaces the worker. */
+  | { readonly kind: 'lost'; readonly failure: Failure };

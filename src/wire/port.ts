@@ -18,3 +18,6 @@ export function localPorts<A, B>(): [Port<A, B>, Port<B, A>] {
   const far: Port<B, A> = { postMessage: (message) => send(() => near, message), onmessage: null, close };
   return [near, far];
 }
+
+/** The platform's port as one that carries only these messages. */
+export const typedPort = <Out, In>(port: MessagePort): Port<Out, In> => port as unknown as Port<Out, In>;

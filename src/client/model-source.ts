@@ -1,0 +1,22 @@
+import { SwitchyardError } from './error.ts';
+
+/** An address, or the bytes of an ONNX file. */
+export type ModelSource = string | URL | ArrayBuffer | Uint8Array<ArrayBuffer> | Blob;
+
+/** A Blob, because the browser may keep it on disk: it is needed again only when a lane must be replaced. */
+export async function readSource(source: ModelSource, signal: AbortSignal | undefined): Promise<Blob> {
+  if (source instanceof Blob) return source;
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return new Blob([source]);
+  if (typeof source !== 'string' && !(source instanceof URL)) {
+    throw new SwitchyardError({ code: 'invalid-argument', detail: 'a model is given as an address, an ArrayBuffer, a Uint8Array or a Blob' });
+  }
+  const url = String(source);
+  try {
+    const response = await fetch(url, { signal: signal ?? null });
+    if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
+    return await response.blob();
+  } catch (error) {
+    if (signal?.aborted) throw new SwitchyardError({ code: 'aborted', detail: `loading was aborted: ${String(signal.reason)}` }, { cause: signal.reason });
+    throw new SwitchyardError({ code: 'fetch-failed', url, detail: error instanceof Error ? error.message : String(error) }, { cause: error });
+  }
+}

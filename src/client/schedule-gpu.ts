@@ -1,0 +1,67 @@
+import { priorities, type Priority } from '../core/op.ts';
+import { PortSwitch, threadNow } from '../gpu/port-switch.ts';
+import type { Switch } from '../gpu/link.ts';
+import { scheduleRequests } from '../gpu/schedule-adapter.ts';
+import { browserClock } from '../loop/browser-clock.ts';
+import { SchedulerLoop } from '../loop/scheduler-loop.ts';
+import { TraceRecorder } from '../trace/recorder.ts';
+import { localPorts, typedPort } from '../wire/port.ts';
+import type { FromScheduler, ToScheduler } from '../wire/messages.ts';
+import { SwitchyardError } from './error.ts';
+import { Switchyard } from './switchyard.ts';
+
+export interface ScheduleGpuOptions {
+  /** Default: `page`. */
+  readonly tenant?: string | undefined;
+  /** Default: `user-visible`. */
+  readonly priority?: Priority | undefined;
+  /**
+   * The scheduler to join: what `createScheduler` gave in this thread, or a port of its `connect()` in another one. Default: the scheduler
+   * that was created last in this thread; without one, a small scheduler in this thread, for the devices of this thread only.
+   */
+  readonly scheduler?: Switchyard | MessagePort | undefined;
+}
+
+/** Where the thread's own scheduler is found, by every copy of this library in the thread. */
+const home = Symbol.for('webgpu-switchyard');
+type Home = { [home]?: Switch | undefined };
+
+/** Makes `switchyard` the one that `scheduleGpu` joins in this thread when it is not told another. */
+export function settle(switchyard: Switchyard): void {
+  Object.defineProperty(globalThis, home, { configurable: true, get: () => (switchyard.isClosed ? undefined : switchyard.switch) });
+}
+
+/**
+ * Patches `navigator.gpu` in the calling thread: devices that any library requests here from now on are scheduled devices.
+ * Adapters and devices of before stay as they are. Throws `SwitchyardError` `no-adapter` where there is no WebGPU at all.
+ */
+export function scheduleGpu(options: ScheduleGpuOptions = {}): { restore(): void } {
+  const { tenant = 'page', priority = 'user-visible', scheduler } = options;
+  if (!priorities.includes(priority)) {
+    throw new SwitchyardError({ code: 'invalid-argument', detail: `a priority is one of ${priorities.join(', ')}, not ${String(priority)}` });
+  }
+  const gpu = (globalThis.navigator as Navigator | undefined)?.gpu;
+  if (gpu === undefined) throw new SwitchyardError({ code: 'no-adapter', detail: 'this browser or this page has no WebGPU (navigator.gpu is missing)' });
+  const joined = joinScheduler(scheduler);
+  return { restore: scheduleRequests(gpu, () => ({ tenant, priority, switch: joined(), now: threadNow })) };
+}
+
+function joinScheduler(scheduler: Switchyard | MessagePort | undefined): () => Switch {
+  if (scheduler instanceof Switchyard) return () => scheduler.switch;
+  if (scheduler !== undefined) {
+    const gone = (): void => console.warn('switchyard: the scheduler is gone; everything passes through from now on');
+    const opened = new PortSwitch(typedPort(scheduler), { gone });
+    return () => opened;
+  }
+  return () => ((globalThis as Home)[home] ??= ownSwitch());
+}
+
+/** A scheduler in this thread: the same core and the same messages, without a worker between. */
+function ownSwitch(): Switch {
+  const loop = new SchedulerLoop({
+    clock: browserClock, timeOrigin: performance.timeOrigin, lock: '', recorder: new TraceRecorder(1), tellPage: () => undefined,
+  });
+  const [near, far] = localPorts<ToScheduler, FromScheduler>();
+  loop.attach(far);
+  return new PortSwitch(near);
+}

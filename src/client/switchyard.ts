@@ -1,0 +1,265 @@
+import type { Tuning } from '../core/event.ts';
+import { type LaneId, type OpId, priorities, type Priority } from '../core/op.ts';
+import type { PolicyName } from '../core/policy.ts';
+import { PortSwitch } from '../gpu/port-switch.ts';
+import type { Switch } from '../gpu/link.ts';
+import type { TraceBatch } from '../trace/batch.ts';
+import type { SchedulerToPage } from '../wire/messages.ts';
+import { typedPort } from '../wire/port.ts';
+import type { Feeds } from '../wire/tensor.ts';
+import { SwitchyardError } from './error.ts';
+import { type KeptModel, LaneHandle } from './lane-handle.ts';
+import { type ModelSource, readSource } from './model-source.ts';
+import type { Model, RunOptions } from './model.ts';
+import { PendingRun } from './pending-run.ts';
+import { SchedulerHandle } from './scheduler-handle.ts';
+
+export interface LoadOptions {
+  /** Who asks. Models of one tenant share a device and a lane; their runs are encoded one after the other. */
+  readonly tenant: string;
+  /** Default: `user-visible`, as the platform has it. The first model of a tenant decides for its gate. */
+  readonly priority?: Priority | undefined;
+  /** For the timeline. Default: the tenant. */
+  readonly name?: string | undefined;
+  /** Sizes of free dimensions that are the same in every run; fixing them lets the runtime plan memory. */
+  readonly freeDimensions?: Readonly<Record<string, number>> | undefined;
+  /** onnxruntime-web 1.30 computes some convolutions wrongly in one layout and some in the other. Default: its own (NHWC). */
+  readonly preferredLayout?: 'NHWC' | 'NCHW' | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SchedulerOptions {
+  /** Aimed length of a slice in milliseconds. Default: 2. */
+  readonly quantum?: number | undefined;
+  /** Default: `priority`. */
+  readonly policy?: PolicyName | undefined;
+  /** How to start the workers, for bundlers or policies (CSP) that need it said. */
+  readonly workers?: { readonly scheduler?: () => Worker; readonly lane?: (tenant: string) => Worker } | undefined;
+}
+
+/** Something that happened to the workers, not to one caller. `code` is a failure code. */
+export interface Notice {
+  readonly code: string;
+  readonly tenant?: string;
+  readonly message: string;
+}
+
+/** What a page calls. Owns a scheduler worker and one lane worker per tenant; made by `createScheduler`. */
+export class Switchyard implements AsyncDisposable {
+  readonly #scheduler: SchedulerHandle;
+  readonly #lanes = new Map<string, LaneHandle>();
+  readonly #runs = new Map<OpId, LaneHandle>();
+  readonly #traceListeners = new Set<(batch: TraceBatch) => void>();
+  readonly #noticeListeners = new Set<(notice: Notice) => void>();
+  readonly #options: SchedulerOptions;
+  #pageSwitch: PortSwitch | undefined;
+  #opCount = 0;
+  #laneCount = 0;
+  #isEnabled = true;
+  #isClosed = false;
+
+  /** Resolves when the scheduler worker runs; rejects with `worker-crashed` when it cannot be started. */
+  static async open(options: SchedulerOptions): Promise<Switchyard> {
+    const { quantum, policy } = options;
+    if (quantum !== undefined && !(quantum > 0)) throw invalid(`quantum is a number of milliseconds above 0, not ${quantum}`);
+    const switchyard = new Switchyard(options, {
+      ...(quantum !== undefined && { quantum: Math.round(quantum * 1000) }),
+      ...(policy !== undefined && { policy }),
+    });
+    try {
+      await switchyard.#scheduler.ready;
+    } catch (error) {
+      throw new SwitchyardError({ code: 'worker-crashed', worker: 'scheduler', detail: String(error) }, { cause: error });
+    }
+    return switchyard;
+  }
+
+  private constructor(options: SchedulerOptions, tuning: Partial<Tuning>) {
+    this.#options = options;
+    const spawn = options.workers?.scheduler ?? startScheduler;
+    this.#scheduler = new SchedulerHandle(spawn, tuning, (message) => this.#heard(message), (detail) => this.#replaced(detail));
+  }
+
+  /** Loads an ONNX model from an address or from bytes, which are copied. Rejects with `SwitchyardError`. */
+  async loadModel(source: ModelSource, options: LoadOptions): Promise<Model> {
+    this.#assertOpen();
+    const { tenant, priority = 'user-visible', name = tenant, freeDimensions = {}, preferredLayout, signal } = options;
+    if (typeof tenant !== 'string' || tenant === '') throw invalid('a model needs a tenant, a name that is not empty');
+    assertPriority(priority);
+    const bytes = await readSource(source, signal);
+    this.#assertOpen();
+    const lane = this.#laneOf(tenant, priority);
+    const outcome = await abortable(lane.load({ bytes, name, freeDimensions, preferredLayout }), signal);
+    if (!outcome.ok) {
+      this.#dropIfEmpty(lane);
+      throw new SwitchyardError(outcome.failure);
+    }
+    const { kept, loaded } = outcome.value;
+    return {
+      tenant, name, inputs: loaded.inputs, outputs: loaded.outputs,
+      run: (feeds, runOptions = {}) => this.#run(lane, kept, feeds, { ...runOptions, priority: runOptions.priority ?? priority }),
+      close: async () => {
+        await lane.unload(kept);
+        this.#dropIfEmpty(lane);
+      },
+    };
+  }
+
+  /** `false`: every gate passes everything through, as if there were no scheduler. */
+  get enabled(): boolean {
+    return this.#isEnabled;
+  }
+
+  async setEnabled(enabled: boolean): Promise<void> {
+    this.#isEnabled = enabled;
+    await this.#scheduler.tune({ enabled });
+  }
+
+  async setPolicy(policy: PolicyName): Promise<void> {
+    await this.#scheduler.tune({ policy });
+  }
+
+  /** Calls back with what is new in the trace, ten times a second at most. Returns how to stop. */
+  onTrace(listener: (batch: TraceBatch) => void): () => void {
+    this.#traceListeners.add(listener);
+    return () => void this.#traceListeners.delete(listener);
+  }
+
+  /** Calls back when a worker or a device went and was replaced. Returns how to stop. */
+  onNotice(listener: (notice: Notice) => void): () => void {
+    this.#noticeListeners.add(listener);
+    return () => void this.#noticeListeners.delete(listener);
+  }
+
+  /** A port to this scheduler for another thread of yours: post it there and give it to `scheduleGpu`. */
+  connect(): MessagePort {
+    this.#assertOpen();
+    return this.#scheduler.port();
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Gates of this thread. */
+  get switch(): Switch {
+    this.#pageSwitch ??= new PortSwitch(typedPort(this.#scheduler.port()));
+    return this.#pageSwitch;
+  }
+
+  /** Ends all workers; every promise that is open rejects with `closed`. Devices of `scheduleGpu` pass everything through from then on. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const lane of this.#lanes.values()) lane.close();
+    this.#lanes.clear();
+    this.#pageSwitch?.abandon();
+    this.#scheduler.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #run(lane: LaneHandle, model: KeptModel, feeds: Feeds, options: RunOptions & { priority: Priority }): Promise<Readonly<Record<string, Feeds[string]>>> {
+    const { priority, deadline = Infinity, signal, transfer = [] } = options;
+    if (this.#isClosed) return Promise.reject(new SwitchyardError({ code: 'closed', detail: 'the scheduler was closed' }));
+    try {
+      assertPriority(priority);
+      if (!(typeof deadline === 'number' && deadline > 0)) throw invalid(`deadline is a number of milliseconds above 0, not ${String(deadline)}`);
+    } catch (error) {
+      return Promise.reject(error as SwitchyardError);
+    }
+    const op = (this.#opCount += 1) as OpId;
+    const run = new PendingRun(op, model.request.name, feeds, { priority, deadlineAt: (performance.now() + deadline) * 1000, transfer });
+    const abort = (): void => {
+      lane.cancel(op, String(signal?.reason));
+      run.fail({ code: 'aborted', detail: `the run was aborted: ${String(signal?.reason)}` }, signal?.reason);
+    };
+    run.whenSettled(() => {
+      signal?.removeEventListener('abort', abort);
+      this.#runs.delete(op);
+    });
+    if (signal?.aborted) abort();
+    else {
+      signal?.addEventListener('abort', abort);
+      this.#runs.set(op, lane);
+      lane.start(run, model);
+    }
+    return run.promise;
+  }
+
+  #laneOf(tenant: string, priority: Priority): LaneHandle {
+    let lane = this.#lanes.get(tenant);
+    if (lane === undefined) {
+      lane = new LaneHandle(tenant, priority, {
+        scheduler: this.#scheduler,
+        spawn: this.#options.workers?.lane ?? startLane,
+        nextLane: () => (this.#laneCount += 1) as LaneId,
+        notice: (notice) => this.#notice(notice),
+      });
+      this.#lanes.set(tenant, lane);
+    }
+    return lane;
+  }
+
+  #dropIfEmpty(lane: LaneHandle): void {
+    if (!lane.isEmpty || this.#lanes.get(lane.tenant) !== lane) return;
+    this.#lanes.delete(lane.tenant);
+    lane.close();
+  }
+
+  #heard(message: SchedulerToPage): void {
+    if (message.kind === 'op-expired') this.#runs.get(message.op)?.expired(message.op);
+    else for (const listener of this.#traceListeners) listener(message.batch);
+  }
+
+  #replaced(detail: string): void {
+    this.#notice({ code: 'worker-crashed', message: `scheduler: ${detail}; gates pass everything through until it is back` });
+    void this.#scheduler.ready.then(async () => {
+      if (this.#pageSwitch !== undefined) {
+        const before = this.#pageSwitch;
+        this.#pageSwitch = new PortSwitch(typedPort(this.#scheduler.port()));
+        before.moveTo(this.#pageSwitch);
+      }
+      for (const lane of this.#lanes.values()) await lane.reattach();
+      await this.#scheduler.tune({ enabled: this.#isEnabled });
+    });
+  }
+
+  #notice(notice: Notice): void {
+    for (const listener of this.#noticeListeners) listener(notice);
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new SwitchyardError({ code: 'closed', detail: 'the scheduler was closed' });
+  }
+}
+
+// Bundlers find workers only where `new URL` stands inside `new Worker`.
+const startScheduler = (): Worker =>
+  new Worker(new URL('../../workers/scheduler.worker.ts', import.meta.url), { type: 'module', name: 'switchyard scheduler' });
+const startLane = (tenant: string): Worker =>
+  new Worker(new URL('../../workers/lane.worker.ts', import.meta.url), { type: 'module', name: `switchyard lane ${tenant}` });
+
+const invalid = (detail: string): SwitchyardError => new SwitchyardError({ code: 'invalid-argument', detail });
+
+function assertPriority(priority: Priority): void {
+  if (!priorities.includes(priority)) throw invalid(`a priority is one of ${priorities.join(', ')}, not ${String(priority)}`);
+}
+
+/** Stops waiting when the signal says so. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let abort!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(new SwitchyardError({ code: 'aborted', detail: `loading was aborted: ${String(signal.reason)}` }, { cause: signal.reason }));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

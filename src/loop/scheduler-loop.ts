@@ -1,0 +1,193 @@
+import { unreachable } from '../base/assert.ts';
+import type { Micros } from '../base/units.ts';
+import type { Command, SchedulerEvent, Tuning } from '../core/event.ts';
+import type { GateId, LaneId, OpId } from '../core/op.ts';
+import { Scheduler } from '../core/scheduler.ts';
+import type { TraceRecorder } from '../trace/recorder.ts';
+import type { FromScheduler, GateIndex, PageToScheduler, SchedulerToPage, ToScheduler } from '../wire/messages.ts';
+import type { Port } from '../wire/port.ts';
+import { ThreadPort } from './thread-port.ts';
+import { TraceWriter } from './trace-writer.ts';
+
+/** The world outside the core, as a parameter. */
+export interface Clock {
+  /** Since the scheduler's start. */
+  now(): Micros;
+  /** Calls back once, not before `delay` has passed; the returned function calls it off. */
+  after(delay: Micros, call: () => void): () => void;
+}
+
+export interface LoopOptions {
+  readonly clock: Clock;
+  /** `performance.timeOrigin` of the thread this runs in: instants of other threads are moved onto its clock. */
+  readonly timeOrigin: number;
+  /** A Web Lock that is held while this scheduler lives; '' when it shares the thread of its gates. */
+  readonly lock: string;
+  readonly recorder: TraceRecorder;
+  readonly tellPage: (message: SchedulerToPage) => void;
+}
+
+/**
+ * The core's edge: puts every message on one clock, tells the core, does what it says, and records what happened. It
+ * decides nothing.
+ */
+export class SchedulerLoop {
+  readonly #core = new Scheduler();
+  readonly #clock: Clock;
+  readonly #timeOrigin: number;
+  readonly #lock: string;
+  readonly #tellPage: (message: SchedulerToPage) => void;
+  readonly #trace: TraceWriter;
+  readonly #ports = new Set<ThreadPort>();
+  readonly #gates = new Map<GateId, { readonly port: ThreadPort; readonly index: GateIndex }>();
+  readonly #lanes = new Map<LaneId, ThreadPort>();
+  #gateCount = 0;
+  #callOff: (() => void) | undefined;
+
+  constructor({ clock, timeOrigin, lock, recorder, tellPage }: LoopOptions) {
+    this.#clock = clock;
+    this.#timeOrigin = timeOrigin;
+    this.#lock = lock;
+    this.#tellPage = tellPage;
+    this.#trace = new TraceWriter(recorder);
+  }
+
+  /** Takes the port of a thread that holds gates. */
+  attach(port: Port<FromScheduler, ToScheduler>): void {
+    const thread = new ThreadPort(port, this.#timeOrigin);
+    this.#ports.add(thread);
+    port.onmessage = ({ data }) => this.#fromThread(thread, data);
+    thread.send({ kind: 'welcome', lock: this.#lock });
+  }
+
+  fromPage(message: PageToScheduler): void {
+    switch (message.kind) {
+      case 'op-submitted': {
+        const now = this.#clock.now();
+        const op = { ...message.op, deadlineAt: now + message.deadline };
+        this.#trace.submitted(op, now);
+        this.#step({ kind: 'op-submitted', op });
+        return;
+      }
+      case 'op-cancelled': this.#step(message); return;
+      case 'lane-closed': this.#closeLane(message.lane); return;
+      default: unreachable(message);
+    }
+  }
+
+  tune(tuning: Partial<Tuning>): void {
+    this.#step({ kind: 'tuned', tuning });
+  }
+
+  /** What is new in the trace goes to the page. */
+  flushTrace(): void {
+    const { inFlight, ready } = this.#core.report();
+    this.#trace.gauge(inFlight, ready, this.#clock.now());
+    const batch = this.#trace.drain();
+    if (batch !== undefined) this.#tellPage({ kind: 'trace', batch });
+  }
+
+  #fromThread(thread: ThreadPort, message: ToScheduler): void {
+    switch (message.kind) {
+      case 'hello': thread.hello(message.timeOrigin); return;
+      case 'gate-opened': {
+        const gate = (this.#gateCount += 1) as GateId;
+        thread.gates.set(message.gate, { gate, tenant: message.tenant });
+        this.#gates.set(gate, { port: thread, index: message.gate });
+        this.#step({ kind: 'gate-opened', gate, tenant: message.tenant as never, priority: message.priority });
+        return;
+      }
+      case 'gate-closed': this.#closeGate(thread, message.gate); return;
+      case 'slices-ready': {
+        const known = thread.gates.get(message.gate);
+        if (known) this.#step({ ...message, gate: known.gate });
+        return;
+      }
+      case 'slices-released': {
+        const known = thread.gates.get(message.gate);
+        if (known) this.#step({ ...message, gate: known.gate });
+        return;
+      }
+      case 'slices-done': {
+        const known = thread.gates.get(message.gate);
+        if (!known) return;
+        this.#step({ kind: 'slices-done', gate: known.gate, upTo: message.upTo });
+        this.#trace.trains(known.tenant, message.trains, thread);
+        return;
+      }
+      case 'slices-timed': this.#trace.timed(thread.gates.get(message.gate)?.tenant, message.slices, thread); return;
+      case 'buffer-bytes': this.#trace.bytes(thread.gates.get(message.gate)?.tenant, message.bytes, this.#clock.now()); return;
+      case 'lane-opened': {
+        const known = thread.gates.get(message.gate);
+        if (!known) return;
+        this.#lanes.set(message.lane, thread);
+        this.#step({ kind: 'lane-opened', lane: message.lane, tenant: message.tenant as never, gate: known.gate });
+        return;
+      }
+      case 'op-started': this.#trace.started(message.op, thread.instant(message.at)); return;
+      case 'op-encoded': {
+        this.#step({ kind: 'op-encoded', op: message.op });
+        this.#trace.encoded(message.op, thread.instant(message.at));
+        return;
+      }
+      case 'op-finished': {
+        this.#step({ kind: 'op-finished', op: message.op });
+        this.#trace.finished(message.op, thread.instant(message.at));
+        return;
+      }
+      default: unreachable(message);
+    }
+  }
+
+  #step(event: SchedulerEvent): void {
+    for (const command of this.#core.step(event, this.#clock.now())) this.#perform(command);
+  }
+
+  #perform(command: Command): void {
+    switch (command.kind) {
+      case 'start': this.#lanes.get(command.lane)?.send({ kind: 'start', op: command.op, priority: command.priority }); return;
+      case 'release': {
+        const gate = this.#gates.get(command.gate);
+        gate?.port.send({ kind: 'release', gate: gate.index, upTo: command.upTo });
+        return;
+      }
+      case 'credit': {
+        const gate = this.#gates.get(command.gate);
+        gate?.port.send({ kind: 'credit', gate: gate.index, credit: command.credit, quantum: command.quantum });
+        return;
+      }
+      case 'expire': this.#expire(command.op); return;
+      case 'wake': this.#wake(command.at); return;
+      default: unreachable(command);
+    }
+  }
+
+  #expire(op: OpId): void {
+    this.#trace.forget(op);
+    this.#tellPage({ kind: 'op-expired', op });
+  }
+
+  #wake(at: Micros): void {
+    this.#callOff?.();
+    this.#callOff = at === Infinity ? undefined : this.#clock.after(Math.max(0, at - this.#clock.now()), () => this.#step({ kind: 'woke' }));
+  }
+
+  /** A lane's worker is gone, and with it its gates. */
+  #closeLane(lane: LaneId): void {
+    const thread = this.#lanes.get(lane);
+    this.#lanes.delete(lane);
+    this.#step({ kind: 'lane-closed', lane });
+    if (thread === undefined) return;
+    for (const index of [...thread.gates.keys()]) this.#closeGate(thread, index);
+    thread.close();
+    this.#ports.delete(thread);
+  }
+
+  #closeGate(thread: ThreadPort, index: GateIndex): void {
+    const known = thread.gates.get(index);
+    if (known === undefined) return;
+    thread.gates.delete(index);
+    this.#gates.delete(known.gate);
+    this.#step({ kind: 'gate-closed', gate: known.gate });
+  }
+}

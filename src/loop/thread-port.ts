@@ -1,0 +1,35 @@
+import type { Micros } from '../base/units.ts';
+import type { GateId } from '../core/op.ts';
+import type { FromScheduler, GateIndex, ToScheduler } from '../wire/messages.ts';
+import type { Port } from '../wire/port.ts';
+
+/** One thread that holds gates, as the scheduler sees it: its port, its gates, and how far its clock is off. */
+export class ThreadPort {
+  readonly gates = new Map<GateIndex, { readonly gate: GateId; readonly tenant: string }>();
+  readonly #port: Port<FromScheduler, ToScheduler>;
+  readonly #timeOrigin: number;
+  #offset: Micros = 0;
+
+  constructor(port: Port<FromScheduler, ToScheduler>, timeOrigin: number) {
+    this.#port = port;
+    this.#timeOrigin = timeOrigin;
+  }
+
+  hello(timeOrigin: number): void {
+    this.#offset = Math.round((timeOrigin - this.#timeOrigin) * 1000);
+  }
+
+  /** An instant of that thread, on the scheduler's clock. */
+  instant(at: Micros): Micros {
+    return at + this.#offset;
+  }
+
+  send(message: FromScheduler): void {
+    this.#port.postMessage(message);
+  }
+
+  close(): void {
+    this.#port.onmessage = null;
+    this.#port.close();
+  }
+}

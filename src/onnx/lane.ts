@@ -1,0 +1,141 @@
+import type { OpId } from '../core/op.ts';
+import type { Gate } from '../gpu/gate.ts';
+import { PortSwitch, threadNow } from '../gpu/port-switch.ts';
+import { scheduleDevice } from '../gpu/scheduled-device.ts';
+import type { Failure, Outcome } from '../wire/failure.ts';
+import { holdForLife } from '../wire/life-lock.ts';
+import type {
+  FromScheduler, LaneControl, LaneOptions, LaneToPage, LoadedModel, LoadRequest, PageToLane, ToScheduler,
+} from '../wire/messages.ts';
+import { type Port, typedPort } from '../wire/port.ts';
+import type { Feeds } from '../wire/tensor.ts';
+import { requestOnnxDevice } from './device.ts';
+import { openOnnx, type OnnxOptions, type OnnxRuntime } from './runtime.ts';
+
+/** An op needs both its tensors (from the page) and leave to start (from the scheduler), in whatever order they come. */
+interface PendingOp {
+  feed: { readonly model: number; readonly feeds: Feeds } | undefined;
+  readonly abort: AbortController;
+  isStarted: boolean;
+}
+
+/** How many ended ops are remembered, for a scheduler that took over and asks for one again. */
+const rememberedCount = 1024;
+
+/** One tenant's lane: its device and gate, its ONNX runtime, and the ops that pass through. Lives in a worker of its own. */
+export class OnnxLane implements LaneControl {
+  readonly #gpu: GPU;
+  readonly #onnxOptions: OnnxOptions;
+  readonly #ops = new Map<OpId, PendingOp>();
+  readonly #ended = new Set<OpId>();
+  #options: LaneOptions | undefined;
+  #page: Port<LaneToPage, PageToLane> | undefined;
+  #switch: PortSwitch | undefined;
+  #gate: Gate | undefined;
+  #runtime: OnnxRuntime | undefined;
+
+  constructor(gpu: GPU, onnxOptions: OnnxOptions) {
+    this.#gpu = gpu;
+    this.#onnxOptions = onnxOptions;
+  }
+
+  async open(options: LaneOptions, scheduler: MessagePort, page: MessagePort): Promise<Outcome<null>> {
+    await holdForLife(options.lock);
+    this.#options = options;
+    this.#page = typedPort<LaneToPage, PageToLane>(page);
+    this.#page.onmessage = ({ data }) => this.#fromPage(data);
+    const requested = await requestOnnxDevice(this.#gpu);
+    if (!requested.ok) return requested;
+    const device = requested.value;
+    const { tenant, priority } = options;
+    this.#switch = this.#connect(scheduler);
+    this.#gate = scheduleDevice(device, { tenant, priority, switch: this.#switch, now: threadNow });
+    this.#tellLane();
+    this.#runtime = await openOnnx(device, this.#onnxOptions);
+    void device.lost.then(({ reason, message }) => this.#lose({ code: 'device-lost', reason, detail: message }));
+    return { ok: true, value: null };
+  }
+
+  attach(scheduler: MessagePort): void {
+    const before = this.#switch;
+    this.#switch = this.#connect(scheduler);
+    before?.moveTo(this.#switch);
+    this.#tellLane();
+  }
+
+  async load({ bytes, ...options }: LoadRequest): Promise<Outcome<LoadedModel>> {
+    const runtime = this.#runtime;
+    if (runtime === undefined) return { ok: false, failure: { code: 'closed', detail: 'the lane is not open' } };
+    const outcome = await runtime.load(new Uint8Array(await bytes.arrayBuffer()), options);
+    if (runtime.broken !== undefined) this.#lose({ code: 'worker-crashed', worker: 'lane', detail: runtime.broken });
+    return outcome;
+  }
+
+  async release(model: number): Promise<void> {
+    await this.#runtime?.release(model);
+  }
+
+  #connect(scheduler: MessagePort): PortSwitch {
+    return new PortSwitch(typedPort<ToScheduler, FromScheduler>(scheduler), { start: ({ op, priority }) => this.#start(op, priority) });
+  }
+
+  #tellLane(): void {
+    const { lane, tenant } = this.#options!;
+    this.#switch!.tell({ kind: 'lane-opened', lane, tenant, gate: this.#switch!.lastGate });
+  }
+
+  #fromPage(message: PageToLane): void {
+    if (message.kind === 'abort') {
+      this.#ops.get(message.op)?.abort.abort(message.reason);
+      return;
+    }
+    const op = this.#pending(message.op);
+    op.feed = message;
+    if (op.isStarted) void this.#run(message.op, op);
+  }
+
+  #start(id: OpId, priority: LaneOptions['priority']): void {
+    if (this.#ended.has(id)) {
+      this.#switch!.tell({ kind: 'op-finished', op: id, at: threadNow() });
+      return;
+    }
+    const op = this.#pending(id);
+    if (op.isStarted) return; // A scheduler that took over does not know.
+    op.isStarted = true;
+    this.#gate!.attribute(id, priority);
+    this.#switch!.tell({ kind: 'op-started', op: id, at: threadNow() });
+    if (op.feed !== undefined) void this.#run(id, op);
+  }
+
+  async #run(id: OpId, op: PendingOp): Promise<void> {
+    const runtime = this.#runtime!;
+    const { model, feeds } = op.feed!;
+    const encoded = (): void => this.#switch!.tell({ kind: 'op-encoded', op: id, at: threadNow() });
+    const outcome = await runtime.run(model, feeds, { signal: op.abort.signal, encoded });
+    this.#page!.postMessage({ kind: 'result', op: id, outcome }, outcome.ok ? buffersOf(outcome.value) : []);
+    this.#switch!.tell({ kind: 'op-finished', op: id, at: threadNow() });
+    this.#ops.delete(id);
+    this.#ended.add(id);
+    if (this.#ended.size > rememberedCount) this.#ended.delete(this.#ended.values().next().value!);
+    if (runtime.broken !== undefined) this.#lose({ code: 'worker-crashed', worker: 'lane', detail: runtime.broken });
+  }
+
+  #pending(id: OpId): PendingOp {
+    let op = this.#ops.get(id);
+    if (op === undefined) this.#ops.set(id, (op = { feed: undefined, abort: new AbortController(), isStarted: false }));
+    return op;
+  }
+
+  #lose(failure: Failure): void {
+    this.#page?.postMessage({ kind: 'lost', failure });
+  }
+}
+
+/** Results are moved to the page, each buffer once. */
+function buffersOf(outputs: Readonly<Record<string, { readonly data: unknown }>>): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { data } of Object.values(outputs)) {
+    if (ArrayBuffer.isView(data) && data.buffer instanceof ArrayBuffer) buffers.add(data.buffer);
+  }
+  return [...buffers];
+}

@@ -1,0 +1,17 @@
+/**
+ * A Web Lock as a sign of life: a worker holds one while it lives, and the browser frees it however the worker ends
+ * (closed, crashed, terminated from outside), of which no event tells.
+ */
+export function holdForLife(lock: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    navigator.locks.request(lock, () => {
+      resolve();
+      return new Promise<never>(() => undefined);
+    }).catch(reject);
+  });
+}
+
+/** Calls back once the holder is gone, unless `signal` is aborted before. */
+export function whenGone(lock: string, signal: AbortSignal, call: () => void): void {
+  navigator.locks.request(lock, { mode: 'shared', signal }, call).catch(() => undefined); // Aborted: nobody asks any more.
+}
