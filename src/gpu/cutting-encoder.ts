@@ -7,6 +7,9 @@ import type { Piece } from './piece.ts';
 import { TrackedRenderPass } from './render-pass.ts';
 import type { TimedPair } from './slice-timer.ts';
 
+/** What is not known counts as a whole slice, so that a program's first run does not flood the GPU. */
+const unknownCost: Micros = 2_000;
+
 interface Part {
   readonly encoder: GPUCommandEncoder;
   cost: Micros;
@@ -151,7 +154,7 @@ export class CuttingEncoder {
   }
 
   count(estimate: CostEstimate): void {
-    this.#part.cost += estimate.micros;
+    this.#part.cost += estimate.isUnknown ? unknownCost : estimate.micros;
     this.#part.estimates.push(estimate);
   }
 
