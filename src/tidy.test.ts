@@ -173,3 +173,10 @@ test('the top level holds only what is named', () => {
 test('the lock file names no host', () => {
   expect(readFileSync('package-lock.json', 'utf8')).not.toContain('"resolved"');
 });
+
+/** An npm that cannot reach a package for another platform writes a lock file without it, and `npm ci` then fails everywhere. */
+test('the lock file is whole: it names every optional package that a package asks for', () => {
+  const lock: { packages: Record<string, { optionalDependencies?: Record<string, string> }> } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+  const wanted = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies));
+  expect(wanted.filter((name) => !Object.keys(lock.packages).some((path) => path.endsWith(`node_modules/${name}`)))).toEqual([]);
+});
