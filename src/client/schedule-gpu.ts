@@ -1,13 +1,10 @@
-import { priorities, type Priority } from '../core/op.ts';
 import { PortSwitch, threadNow } from '../gpu/port-switch.ts';
 import type { Switch } from '../gpu/link.ts';
 import { scheduleRequests } from '../gpu/schedule-adapter.ts';
-import { browserClock } from '../loop/browser-clock.ts';
-import { SchedulerLoop } from '../loop/scheduler-loop.ts';
-import { TraceRecorder } from '../trace/recorder.ts';
-import { localPorts, typedPort } from '../wire/port.ts';
-import type { FromScheduler, ToScheduler } from '../wire/messages.ts';
+import { scheduleOwnThread } from '../loop/own-thread.ts';
+import { typedPort } from '../wire/port.ts';
 import { SwitchyardError } from './error.ts';
+import { priorities, type Priority } from './priority.ts';
 import { Switchyard } from './switchyard.ts';
 
 export interface ScheduleGpuOptions {
@@ -53,15 +50,5 @@ function joinScheduler(scheduler: Switchyard | MessagePort | undefined): () => S
     const opened = new PortSwitch(typedPort(scheduler), { gone });
     return () => opened;
   }
-  return () => ((globalThis as Home)[home] ??= ownSwitch());
-}
-
-/** A scheduler in this thread: the same core and the same messages, without a worker between. */
-function ownSwitch(): Switch {
-  const loop = new SchedulerLoop({
-    clock: browserClock, timeOrigin: performance.timeOrigin, lock: '', recorder: new TraceRecorder(1), tellPage: () => undefined,
-  });
-  const [near, far] = localPorts<ToScheduler, FromScheduler>();
-  loop.attach(far);
-  return new PortSwitch(near);
+  return () => ((globalThis as Home)[home] ??= new PortSwitch(scheduleOwnThread()));
 }

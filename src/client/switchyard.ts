@@ -1,10 +1,7 @@
-import type { Tuning } from '../core/event.ts';
-import { type LaneId, type OpId, priorities, type Priority } from '../core/op.ts';
-import type { PolicyName } from '../core/policy.ts';
 import { PortSwitch } from '../gpu/port-switch.ts';
 import type { Switch } from '../gpu/link.ts';
 import type { TraceBatch } from '../trace/batch.ts';
-import type { SchedulerToPage } from '../wire/messages.ts';
+import type { LaneId, OpId, PolicyName, SchedulerToPage, Tuning } from '../wire/messages.ts';
 import { typedPort } from '../wire/port.ts';
 import type { Feeds } from '../wire/tensor.ts';
 import { SwitchyardError } from './error.ts';
@@ -12,6 +9,7 @@ import { type KeptModel, LaneHandle } from './lane-handle.ts';
 import { type ModelSource, readSource } from './model-source.ts';
 import type { Model, RunOptions } from './model.ts';
 import { PendingRun } from './pending-run.ts';
+import { priorities, type Priority } from './priority.ts';
 import { SchedulerHandle } from './scheduler-handle.ts';
 
 export interface LoadOptions {

@@ -6,7 +6,7 @@ import type { Switch } from './link.ts';
 import type { FinishedCommands } from './piece.ts';
 import { Resources } from './resources.ts';
 import { SliceTimer } from './slice-timer.ts';
-import type { Priority } from '../core/op.ts';
+import type { Priority } from '../wire/messages.ts';
 
 /** The device's own methods, taken before they were wrapped: what we call ourselves must not take a turn in the gate. */
 export interface NativeDevice {

@@ -1,7 +1,6 @@
 import { Fifo } from '../base/fifo.ts';
 import type { Micros } from '../base/units.ts';
-import type { OpId, Priority } from '../core/op.ts';
-import type { Train } from '../wire/messages.ts';
+import type { OpId, Priority, Train } from '../wire/messages.ts';
 import { learn } from './cost-table.ts';
 import type { ErrorPlace, ErrorScopes } from './error-scopes.ts';
 import type { GateControl, GateLink, Switch } from './link.ts';

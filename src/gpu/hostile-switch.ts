@@ -1,5 +1,5 @@
-import type { Priority } from '../core/op.ts';
 import type { GateControl, GateLink, Switch } from './link.ts';
+import type { Priority } from '../wire/messages.ts';
 
 /**
  * The worst scheduler a gate can meet, for tests: every dispatch is a slice, nothing ever has credit, and each slice is released

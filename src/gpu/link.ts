@@ -1,6 +1,5 @@
 import type { Micros } from '../base/units.ts';
-import type { OpId, Priority } from '../core/op.ts';
-import type { TimedSlice, Train } from '../wire/messages.ts';
+import type { OpId, Priority, TimedSlice, Train } from '../wire/messages.ts';
 
 /**
  * The door between a gate and whoever schedules it: a port to the scheduler worker, or the core itself in the same thread.

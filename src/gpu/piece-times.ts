@@ -1,6 +1,5 @@
 import type { Micros } from '../base/units.ts';
-import type { OpId } from '../core/op.ts';
-import type { TimedSlice } from '../wire/messages.ts';
+import type { OpId, TimedSlice } from '../wire/messages.ts';
 import { learn } from './cost-table.ts';
 import type { Piece } from './piece.ts';
 import type { GpuInterval, SliceTimer } from './slice-timer.ts';

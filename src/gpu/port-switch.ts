@@ -1,6 +1,5 @@
 import type { Micros } from '../base/units.ts';
-import type { Priority } from '../core/op.ts';
-import type { FromScheduler, GateIndex, ToScheduler } from '../wire/messages.ts';
+import type { FromScheduler, GateIndex, Priority, ToScheduler } from '../wire/messages.ts';
 import type { Port } from '../wire/port.ts';
 import type { GateControl, GateLink, Switch } from './link.ts';
 

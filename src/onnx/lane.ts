@@ -1,11 +1,10 @@
-import type { OpId } from '../core/op.ts';
 import type { Gate } from '../gpu/gate.ts';
 import { PortSwitch, threadNow } from '../gpu/port-switch.ts';
 import { scheduleDevice } from '../gpu/scheduled-device.ts';
 import type { Failure, Outcome } from '../wire/failure.ts';
 import { holdForLife } from '../wire/life-lock.ts';
 import type {
-  FromScheduler, LaneControl, LaneOptions, LaneToPage, LoadedModel, LoadRequest, PageToLane, ToScheduler,
+  FromScheduler, LaneControl, LaneOptions, LaneToPage, LoadRequest, LoadedModel, OpId, PageToLane, ToScheduler,
 } from '../wire/messages.ts';
 import { type Port, typedPort } from '../wire/port.ts';
 import type { Feeds } from '../wire/tensor.ts';

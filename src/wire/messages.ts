@@ -5,6 +5,10 @@ import type { TraceBatch } from '../trace/batch.ts';
 import type { Failure, Outcome } from './failure.ts';
 import type { Feeds, Tensor, TensorInfo } from './tensor.ts';
 
+export type { LaneId, OpId, Priority, Tuning };
+export type { PolicyName } from '../core/policy.ts';
+export type { TraceBatch };
+
 /**
  * Every message between threads, as discriminated unions. Instants are µs on the sender's own `performance` clock; each
  * port opens with its `timeOrigin`, so the scheduler can put all of them on one clock.
