@@ -90,6 +90,7 @@ export class CuttableComputePass {
   end(): undefined {
     this.#isOpen = false;
     this.#pass.end();
+    this.#encoder.ended();
   }
 
   /** Asks whether the slice is full, and if so goes on in the next one. */

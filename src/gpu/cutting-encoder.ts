@@ -31,6 +31,8 @@ export class CuttingEncoder {
   readonly #groups: string[] = [];
   readonly #parts: Part[] = [];
   #part: Part;
+  #openPasses = 0;
+  #isFinished = false;
 
   constructor(context: DeviceContext, descriptor: GPUCommandEncoderDescriptor | undefined) {
     this.#context = context;
@@ -58,11 +60,12 @@ export class CuttingEncoder {
       this.#part.encoder.beginComputePass(theirs ? continued(descriptor, theirs, isContinued) : this.#timed(descriptor)),
     );
     if (theirs) this.#part.isUntimed = true;
+    this.#openPasses += 1;
     return pass as unknown as GPUComputePassEncoder;
   }
 
   beginRenderPass(descriptor: GPURenderPassDescriptor): GPURenderPassEncoder {
-    if (this.#part.estimates.length > 0 && this.#context.isMeasuring) this.cut();
+    if (this.#part.estimates.length > 0 && this.#openPasses === 0 && this.#mayCut()) this.cut();
     this.count(estimateOf(this.#context.costs.of(`render ${descriptor.label ?? ''}`), 0));
     const pass = this.#part.encoder.beginRenderPass(descriptor.timestampWrites ? descriptor : this.#timed(descriptor));
     if (descriptor.timestampWrites) {
@@ -75,6 +78,7 @@ export class CuttingEncoder {
     }
     if (descriptor.depthStencilAttachment) this.use(descriptor.depthStencilAttachment.view);
     if (descriptor.occlusionQuerySet) this.use(descriptor.occlusionQuerySet);
+    this.#openPasses += 1;
     return new TrackedRenderPass(this, pass) as unknown as GPURenderPassEncoder;
   }
 
@@ -119,6 +123,7 @@ export class CuttingEncoder {
   }
 
   finish(descriptor?: GPUCommandBufferDescriptor): GPUCommandBuffer {
+    this.#isFinished = true;
     const parts = [...this.#parts, this.#part];
     if (parts.length === 1) {
       const commands = this.#part.encoder.finish(descriptor);
@@ -136,6 +141,11 @@ export class CuttingEncoder {
     return commands;
   }
 
+  /** A pass of this encoder was ended, rightly or not. */
+  ended(): void {
+    this.#openPasses -= 1;
+  }
+
   /** Remembers what a submit of this will touch. */
   use(...resources: readonly object[]): void {
     for (const resource of resources) this.#uses.add(resource);
@@ -148,8 +158,8 @@ export class CuttingEncoder {
   /** Whether one more dispatch belongs into the next slice: nearer to the quantum without it, or one of them is unknown. */
   isFullFor(estimate: CostEstimate): boolean {
     const { cost, estimates } = this.#part;
-    if (estimates.length === 0) return false;
-    if (estimate.isUnknown || estimates.at(-1)!.isUnknown) return this.#context.isMeasuring;
+    if (estimates.length === 0 || !this.#mayCut()) return false;
+    if (estimate.isUnknown || estimates.at(-1)!.isUnknown) return true;
     return cost + estimate.micros / 2 > this.#context.quantum;
   }
 
@@ -164,6 +174,11 @@ export class CuttingEncoder {
     this.#parts.push(this.#part);
     this.#part = this.#begin();
     for (const label of this.#groups) this.#part.encoder.pushDebugGroup(label);
+  }
+
+  /** After `finish` every command is an error, and must stay one. */
+  #mayCut(): boolean {
+    return this.#context.isMeasuring && !this.#isFinished;
   }
 
   #begin(): Part {

@@ -53,17 +53,22 @@ abstract class TrackedRenderCommands<T extends RenderCommands> {
 
 /** A render pass, remembered but not cut. */
 export class TrackedRenderPass extends TrackedRenderCommands<GPURenderPassEncoder> {
-  readonly #pass: Uses;
+  readonly #encoder: Uses & { ended(): void };
 
-  constructor(uses: Uses, native: GPURenderPassEncoder) {
-    super(uses, native);
-    this.#pass = uses;
+  constructor(encoder: Uses & { ended(): void }, native: GPURenderPassEncoder) {
+    super(encoder, native);
+    this.#encoder = encoder;
   }
 
   executeBundles(bundles: Iterable<GPURenderBundle>): undefined {
     const list = [...bundles];
     this.native.executeBundles(list);
-    this.#pass.use(...list);
+    this.#encoder.use(...list);
+  }
+
+  end(): undefined {
+    this.native.end();
+    this.#encoder.ended();
   }
 }
 
