@@ -53,6 +53,8 @@ export class Timeline {
     this.#context = canvas.getContext('2d')!;
     this.#layout = layOut(store, 640);
     this.#scale = new TimeScale(-FIRST_VIEW, 0, 640);
+    // A crash of the browser's GPU process empties 2D canvases too.
+    canvas.addEventListener('contextrestored', () => this.redraw());
   }
 
   get scale(): TimeScale { return this.#scale; }
