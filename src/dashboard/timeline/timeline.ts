@@ -67,6 +67,7 @@ export class Timeline {
   /** The store took in a batch. */
   arrived(): void {
     this.#live.arrived(this.store.latestAt, performance.now() * 1000);
+    this.#layout = layOut(this.store, this.#scale.widthPx + this.#layout.gutter);
     this.redraw();
   }
 
@@ -180,7 +181,6 @@ export class Timeline {
     const { canvas, store } = this;
     const context = this.#context;
     const ratio = devicePixelRatio;
-    this.#layout = layOut(store, this.#scale.widthPx + this.#layout.gutter);
     const layout = this.#layout;
     const width = this.#scale.widthPx + layout.gutter;
     if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(layout.height * ratio)) {
@@ -193,7 +193,8 @@ export class Timeline {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = palette.back;
     context.fillRect(0, 0, width, layout.height);
-    paintAxis(frame);
+    // Before the first batch there is no time to show.
+    if (store.version > 0) paintAxis(frame);
     this.#painter.paint(frame);
     this.#outline(frame, this.#hovered, palette.muted);
     this.#outline(frame, this.#selected, palette.ink);
