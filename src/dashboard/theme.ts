@@ -29,7 +29,7 @@ export const theme = css`
   }
   @media (forced-colors: active) {
     :host {
-      --sy-back: Canvas; --sy-raised: Canvas; --sy-ink: CanvasText; --sy-muted: GrayText; --sy-grid: GrayText; --sy-accent: LinkText;
+      --sy-back: Canvas; --sy-raised: Canvas; --sy-ink: CanvasText; --sy-muted: CanvasText; --sy-grid: GrayText; --sy-accent: LinkText;
       --sy-tenant-1: LinkText; --sy-tenant-2: Highlight; --sy-tenant-3: CanvasText; --sy-tenant-4: VisitedText;
       --sy-tenant-5: LinkText; --sy-tenant-6: Highlight; --sy-tenant-7: CanvasText; --sy-tenant-8: VisitedText;
     }
@@ -50,7 +50,7 @@ export const theme = css`
   .empty { position: absolute; inset: 40px 0 auto; text-align: center; color: var(--sy-muted); }
   .tooltip {
     position: absolute; z-index: 1; pointer-events: none; max-width: min(320px, 80%); padding: 6px 9px;
-    background: var(--sy-raised); border: 1px solid var(--sy-grid); border-radius: 5px; box-shadow: 0 2px 10px #0003;
+    background: var(--sy-raised); border: 1px solid var(--sy-grid); border-radius: 5px; box-shadow: 0 2px 10px #0003; font-size: 12px;
   }
   .legend { display: flex; flex-wrap: wrap; gap: 4px 14px; margin: 0; padding: 8px 0; color: var(--sy-muted); list-style: none; font-size: 12px; }
   .legend li { display: flex; align-items: center; gap: 5px; }
@@ -65,11 +65,13 @@ export const theme = css`
   kbd { font: inherit; padding: 0 3px; border: 1px solid var(--sy-grid); border-radius: 3px; }
   .details { display: grid; grid-template-columns: max-content 1fr; gap: 1px 14px; margin: 0; }
   .details dt { color: var(--sy-muted); }
+  .details dt:first-child { color: var(--sy-ink); font-weight: 600; }
   .details dd { margin: 0; overflow-wrap: anywhere; }
   .chosen { padding: 8px 0; border-block-end: 1px solid var(--sy-grid); }
   summary { padding: 6px 0; color: var(--sy-muted); cursor: pointer; }
   .scroll { max-height: 320px; overflow: auto; }
   table { width: 100%; border-collapse: collapse; font-size: 12px; }
+  caption { padding: 4px 0; text-align: start; color: var(--sy-muted); }
   th, td { padding: 2px 12px 2px 0; text-align: start; white-space: nowrap; }
   th { position: sticky; top: 0; background: var(--sy-back); font-weight: 600; }
   .number { text-align: end; }

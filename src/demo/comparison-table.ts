@@ -22,7 +22,7 @@ export function showComparison(table: HTMLTableElement, sentence: HTMLElement, c
       const row = cell.dataset['row'];
       if (row !== undefined) cell.textContent = reading === undefined ? '–' : rows[row]!(reading);
     }
-    table.querySelector(`th[data-mode="${mode}"] small`)!.textContent = isLive ? 'live' : reading === undefined ? 'not measured yet' : 'last measured';
+    table.querySelector(`th[data-mode="${mode}"] small`)!.textContent = isLive ? 'live' : reading === undefined ? 'not yet' : 'last measured';
   }
   sentence.textContent = verdict(comparison.read('on', now), comparison.read('off', now));
 }

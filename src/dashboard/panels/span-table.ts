@@ -11,7 +11,7 @@ export function spanTable(spans: readonly Span[], selected: Span | undefined): T
   const note = spans.length > TABLE_LIMIT ? `The first ${formatCount(TABLE_LIMIT)} spans in view; zoom in for the others.` : `${formatCount(shown.length)} spans in view.`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Spans in view">
     <table part="table">
-      <caption class="legend">${note}</caption>
+      <caption>${note}</caption>
       <thead><tr>
         <th scope="col">tenant</th><th scope="col">kind</th><th scope="col">name</th>
         <th scope="col" class="number">start</th><th scope="col" class="number">duration</th><th scope="col" class="number">predicted</th>
