@@ -3,6 +3,8 @@ import { counterNames, spanKinds, type CounterColumns, type SpanColumns, type Tr
 import { NameTable } from './names.ts';
 import type { CounterSample, Span } from './span.ts';
 
+export type { TraceBatch } from './batch.ts';
+
 /**
  * Keeps what happened until someone drains it: a ring of spans and one of counter samples, in columns. When a ring is
  * full the oldest entry is overwritten and counted, so a page that stopped listening costs a fixed amount of memory.

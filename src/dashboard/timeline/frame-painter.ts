@@ -64,7 +64,7 @@ function forEachStep({ scale, store }: Frame, { series }: CounterBox, first: num
 }
 
 /** A tenant's name in its colour's company, and what its rows are. */
-export function paintTenantName({ context, palette, layout }: Frame, box: TenantBox): void {
+export function paintTenantName({ context, palette, layout, scale }: Frame, box: TenantBox): void {
   const color = palette.tenants[box.colorIndex % palette.tenants.length]!;
   const x = layout.gutter === 0 ? 4 : 10;
   const y = box.top + 8;
@@ -73,7 +73,13 @@ export function paintTenantName({ context, palette, layout }: Frame, box: Tenant
   context.font = NAME;
   context.textBaseline = 'middle';
   context.fillStyle = palette.ink;
-  context.fillText(box.tenant, x + 13, y, layout.gutter === 0 ? 300 : layout.gutter - 28);
+  context.fillText(shortened(context, box.tenant, (layout.gutter || scale.widthPx) - 28), x + 13, y);
+}
+
+/** As much of a name as fits, an ellipsis for the rest. */
+function shortened(context: CanvasRenderingContext2D, text: string, widthPx: number): string {
+  const { width } = context.measureText(text);
+  return width <= widthPx ? text : `${text.slice(0, Math.max(1, Math.floor((text.length * widthPx) / width) - 1))}…`;
 }
 
 /** The column of names lies over what is left of the view. */

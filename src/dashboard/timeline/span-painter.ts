@@ -5,8 +5,8 @@ import type { Palette, TenantColor } from './palette.ts';
 import { coverRow } from './span-pixels.ts';
 import type { TimeScale } from './time-scale.ts';
 
-/** Narrowest span with its name in it. */
-const NAMED_PX = 28;
+/** Fewest letters of a name that say something. */
+const SHORTEST_NAME = 5;
 const FONT = '10.5px system-ui, sans-serif';
 /** Mean advance of that font: asking the canvas for each name's width would take longer than drawing it. */
 const ADVANCE_PX = 6;
@@ -87,12 +87,13 @@ export class SpanPainter {
       context.globalAlpha = 1;
       const predicted = row.predicted[i]!;
       if (kind === 'slice' && predicted > 0) underline(frame, x, top + box.rowHeight - 3, Math.min(width, predicted / scale.microsPerPx), color);
-      if (width < NAMED_PX || box.rowHeight < 12) continue;
+      if (box.rowHeight < 12) continue;
       const name = store.nameAt(row, i);
       const shown = Math.floor((width - 8) / ADVANCE_PX);
+      if (shown < Math.min(SHORTEST_NAME, name.length)) continue;
       context.fillStyle = kind === 'slice' ? color.ink : palette.ink;
       // A span that began before the view is named at the edge of the view.
-      context.fillText(name.length <= shown ? name : `${name.slice(0, Math.max(1, shown - 1))}…`, Math.max(layout.gutter, x) + 4, top + box.rowHeight / 2 + 0.5, width - 6);
+      context.fillText(name.length <= shown ? name : `${name.slice(0, shown - 1)}…`, Math.max(layout.gutter, x) + 4, top + box.rowHeight / 2 + 0.5, width - 6);
     }
   }
 

@@ -53,6 +53,8 @@ export class Timeline {
     this.#context = canvas.getContext('2d')!;
     this.#layout = layOut(store, 640);
     this.#scale = new TimeScale(-FIRST_VIEW, 0, 640);
+    // A crash of the browser's GPU process empties 2D canvases too.
+    canvas.addEventListener('contextrestored', () => this.redraw());
   }
 
   get scale(): TimeScale { return this.#scale; }
@@ -65,6 +67,7 @@ export class Timeline {
   /** The store took in a batch. */
   arrived(): void {
     this.#live.arrived(this.store.latestAt, performance.now() * 1000);
+    this.#layout = layOut(this.store, this.#scale.widthPx + this.#layout.gutter);
     this.redraw();
   }
 
@@ -178,7 +181,6 @@ export class Timeline {
     const { canvas, store } = this;
     const context = this.#context;
     const ratio = devicePixelRatio;
-    this.#layout = layOut(store, this.#scale.widthPx + this.#layout.gutter);
     const layout = this.#layout;
     const width = this.#scale.widthPx + layout.gutter;
     if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(layout.height * ratio)) {
@@ -191,7 +193,8 @@ export class Timeline {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = palette.back;
     context.fillRect(0, 0, width, layout.height);
-    paintAxis(frame);
+    // Before the first batch there is no time to show.
+    if (store.version > 0) paintAxis(frame);
     this.#painter.paint(frame);
     this.#outline(frame, this.#hovered, palette.muted);
     this.#outline(frame, this.#selected, palette.ink);
