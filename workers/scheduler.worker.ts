@@ -1,6 +1,7 @@
 import { expose } from 'comlink';
 import { browserClock } from '../src/loop/browser-clock.ts';
 import { SchedulerLoop } from '../src/loop/scheduler-loop.ts';
+import { transferablesOf } from '../src/trace/batch.ts';
 import { TraceRecorder } from '../src/trace/recorder.ts';
 import { holdForLife } from '../src/wire/life-lock.ts';
 import { typedPort } from '../src/wire/port.ts';
@@ -13,13 +14,13 @@ const flushEvery = 100;
 let loop: SchedulerLoop | undefined;
 
 const control: SchedulerControl = {
-  async open(page, lock) {
+  async open(page, lock, timeOrigin) {
     await holdForLife(lock);
     const tellPage = (message: SchedulerToPage): void => {
-      page.postMessage(message, message.kind === 'trace' ? buffersOf(message.batch) : []);
+      page.postMessage(message, message.kind === 'trace' ? transferablesOf(message.batch) : []);
     };
     const opened = new SchedulerLoop({
-      clock: browserClock, timeOrigin: performance.timeOrigin, lock, recorder: new TraceRecorder(traceCapacity), tellPage,
+      clock: browserClock(timeOrigin), timeOrigin, lock, recorder: new TraceRecorder(traceCapacity), tellPage,
     });
     page.onmessage = ({ data }: MessageEvent<PageToScheduler>) => opened.fromPage(data);
     setInterval(() => opened.flushTrace(), flushEvery);
@@ -28,10 +29,5 @@ const control: SchedulerControl = {
   attach: (port) => loop?.attach(typedPort(port)),
   tune: (tuning) => loop?.tune(tuning),
 };
-
-/** The columns of a trace batch are moved, not copied. */
-function buffersOf(batch: (SchedulerToPage & { kind: 'trace' })['batch']): ArrayBuffer[] {
-  return [...Object.values(batch.spans), ...Object.values(batch.counters)].map((column: Float64Array<ArrayBuffer>) => column.buffer);
-}
 
 expose(control);

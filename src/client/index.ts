@@ -5,7 +5,7 @@ export { SwitchyardError } from './error.ts';
 export { scheduleGpu, type ScheduleGpuOptions } from './schedule-gpu.ts';
 export type { Model, RunOptions } from './model.ts';
 export type { ModelSource } from './model-source.ts';
-export type { LoadOptions, Notice, SchedulerOptions, Switchyard } from './switchyard.ts';
+export type { LoadOptions, Notice, SchedulerOptions, Switchyard as Scheduler } from './switchyard.ts';
 export type { Priority } from '../core/op.ts';
 export type { PolicyName } from '../core/policy.ts';
 export type { Failure, FailureCode } from '../wire/failure.ts';

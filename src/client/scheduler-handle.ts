@@ -68,7 +68,7 @@ export class SchedulerHandle {
         reject(new Error(event.message || 'the scheduler worker could not be started'));
       };
     });
-    await Promise.race([control.open(transfer(port2, [port2]), lock), failed]);
+    await Promise.race([control.open(transfer(port2, [port2]), lock, performance.timeOrigin), failed]);
     await control.tune(this.#tuning);
     const replace = (detail: string): void => {
       if (watch.signal.aborted) return;

@@ -7,7 +7,7 @@ import { SchedulerLoop } from './scheduler-loop.ts';
 /** A scheduler in this thread: the same core and the same messages, without a worker between. Its trace goes nowhere. */
 export function scheduleOwnThread(): Port<ToScheduler, FromScheduler> {
   const loop = new SchedulerLoop({
-    clock: browserClock, timeOrigin: performance.timeOrigin, lock: '', recorder: new TraceRecorder(1), tellPage: () => undefined,
+    clock: browserClock(performance.timeOrigin), timeOrigin: performance.timeOrigin, lock: '', recorder: new TraceRecorder(1), tellPage: () => undefined,
   });
   const [near, far] = localPorts<ToScheduler, FromScheduler>();
   loop.attach(far);

@@ -19,7 +19,7 @@ export interface Clock {
 
 export interface LoopOptions {
   readonly clock: Clock;
-  /** `performance.timeOrigin` of the thread this runs in: instants of other threads are moved onto its clock. */
+  /** Where the clock starts, in epoch milliseconds: instants of other threads are moved onto it. */
   readonly timeOrigin: number;
   /** A Web Lock that is held while this scheduler lives; '' when it shares the thread of its gates. */
   readonly lock: string;

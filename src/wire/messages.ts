@@ -77,8 +77,8 @@ export type SchedulerToPage =
 
 /** What the page calls in the scheduler worker, through comlink. */
 export interface SchedulerControl {
-  /** Answers once the worker holds its lock: from then on its end can be noticed. */
-  open(page: MessagePort, lock: string): Promise<void>;
+  /** Instants count from `timeOrigin`. Answers once the worker holds its lock: from then on its end can be noticed. */
+  open(page: MessagePort, lock: string, timeOrigin: number): Promise<void>;
   /** Takes the port of a thread that holds gates. */
   attach(port: MessagePort): void;
   tune(tuning: Partial<Tuning>): void;
