@@ -1,6 +1,6 @@
 import type { Micros } from '../base/units.ts';
 import type { Model, Scheduler } from '../client/index.ts';
-import { priorities, type Priority } from '../core/op.ts';
+import { priorities, type Priority } from '../client/priority.ts';
 import { randomFeeds } from '../onnx/feeds.ts';
 import { LatencyWindow, RateWindow } from '../trace/latency.ts';
 import { elapsed, repeat, visible } from './repeat.ts';
