@@ -1,4 +1,3 @@
-import { InferenceSession } from 'onnxruntime-web/webgpu';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Outcome } from '../wire/failure.ts';
@@ -129,17 +128,6 @@ test('feeds that do not fit are refused before anything runs', async () => {
   expect(codeOf(await onnx.run(model, { x: { type: 'float32', dims: [1, 1], data: new Float32Array(1) } }, encoded))).toBe('wrong-input-shape');
 });
 
-test('onnxruntime by itself answers a run after a failed one with the feeds of the failed one', async () => {
-  // The reason for making sessions again; when this fails, onnxruntime has mended it.
-  const session = await InferenceSession.create(reshape, { executionProviders: [{ name: 'webgpu', device }], preferredOutputLocation: 'gpu-buffer', logSeverityLevel: 4 });
-  const { Tensor } = await import('onnxruntime-web/webgpu');
-  const feed = (first: number, dims: bigint[]) =>
-    ({ x: new Tensor('float32', [first, 2, 3, 4, 5, 6], [6]), shape: new Tensor('int64', BigInt64Array.from(dims), [2]) });
-  await expect(session.run(feed(1, [2n, 2n]))).rejects.toThrow();
-  await expect(session.run(feed(10, [2n, 3n]))).rejects.toThrow();
-  await session.release();
-});
-
 test('after a failed run the same model runs again, with its new feeds', async () => {
   const { model } = await load(reshape);
   const failed = await onnx.run(model, shaped(1, 2, 2), quiet);
@@ -182,7 +170,8 @@ test('a released model is closed, after the runs that were asked before', async 
 test('a GPU error during a run fails that run, and the next one is sound', async () => {
   const { model } = await load(double);
   const createBuffer = device.createBuffer;
-  device.createBuffer = (descriptor) => createBuffer.call(device, { ...descriptor, size: device.limits.maxBufferSize + 16 });
+  device.createBuffer = (descriptor) =>
+    createBuffer.call(device, descriptor.mappedAtCreation === true ? descriptor : { ...descriptor, size: device.limits.maxBufferSize + 16 });
   const spoilt = await onnx.run(model, { x: floats(...new Array<number>(30_000).fill(1)) }, { encoded: () => { Reflect.deleteProperty(device, 'createBuffer'); } });
   Reflect.deleteProperty(device, 'createBuffer');
   expect(codeOf(spoilt)).toBe('run-failed');

@@ -127,8 +127,19 @@ class DeviceRuntime implements OnnxRuntime {
     return { ok: true, value: { model, inputs: session.inputs.map(bare), outputs } };
   }
 
+  /**
+   * Releases every model after the GPU refused something; each is made again by its next run. onnxruntime keeps the buffers of all models of a
+   * device in one cache, refused ones too, and would hand them out again until the last model is gone.
+   */
+  #reset(): void {
+    void instance.lock.hold(async () => {
+      if (instance.broken !== undefined) return;
+      for (const session of this.#sessions.values()) await session.release();
+    }).catch((error: unknown) => this.#survive(error));
+  }
+
   async #run(session: Session, feeds: Feeds, signal: AbortSignal | undefined, encoded: () => void): Promise<Outcome<Record<string, Tensor>>> {
-    const outcome = await this.#watched(async () => {
+    return this.#watched(async () => {
       const submitted = await this.#hold(signal, async () => {
         const outputs = await session.run(feeds);
         return { ok: true, value: session.readBack.submit(outputs) };
@@ -137,15 +148,13 @@ class DeviceRuntime implements OnnxRuntime {
       encoded();
       return { ok: true, value: await submitted.value() };
     });
-    if (!outcome.ok && outcome.failure.code !== 'aborted') session.spoil();
-    return outcome;
   }
 
   /** Also after the device is lost: the WASM instance may serve other devices and wants its memory back. */
   async #drop(session: Session): Promise<void> {
     await instance.lock.hold(async () => {
       if (instance.broken === undefined) await session.release();
-    }).catch((error: unknown) => { if (classify(error).fatal) instance.broken = String(error); });
+    }).catch((error: unknown) => this.#survive(error));
     session.readBack.close();
   }
 
@@ -158,27 +167,36 @@ class DeviceRuntime implements OnnxRuntime {
       try {
         return await work();
       } catch (error) {
-        const { failure, fatal } = classify(error);
-        if (fatal) instance.broken = String(error);
-        return failed(failure);
+        return failed(this.#survive(error));
       }
     });
+  }
+
+  /** What the error means, having marked the thread as broken if that is what it means. */
+  #survive(error: unknown): Failure {
+    const { failure, fatal } = classify(error);
+    if (fatal) instance.broken ??= String(error);
+    return failure;
   }
 
   /** The outcome of `work`, or the failure that the device reported meanwhile. */
   async #watched<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     const watch: { failure: Failure | undefined } = { failure: undefined };
     this.#watches.add(watch);
+    let outcome: Outcome<T>;
     try {
-      const outcome = await work();
-      const failure = this.#lost ?? watch.failure;
-      return failure === undefined ? outcome : failed(failure);
+      outcome = await work();
     } catch (error) {
       // Only mapping rejects here: when the device is lost, or the buffer could not be made.
-      return failed(this.#lost ?? watch.failure ?? { code: 'run-failed', detail: `the results could not be read: ${String(error)}` });
-    } finally {
-      this.#watches.delete(watch);
+      outcome = failed({ code: 'run-failed', detail: `the results could not be read: ${String(error)}` });
     }
+    // A failure may overtake the errors behind it; the next run must not be blamed for them.
+    if (!outcome.ok || watch.failure !== undefined) await this.#device.queue.onSubmittedWorkDone().catch(() => undefined);
+    this.#watches.delete(watch);
+    if (this.#lost !== undefined) return failed(this.#lost);
+    if (watch.failure === undefined) return outcome;
+    this.#reset();
+    return failed(watch.failure);
   }
 
   /** Settles as `work` does, or before it when the signal or the device ends it: onnxruntime itself can be told neither. */
