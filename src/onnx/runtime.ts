@@ -39,7 +39,10 @@ export interface OnnxRuntime {
   run(model: number, feeds: Feeds, hooks: RunHooks): Promise<Outcome<Record<string, Tensor>>>;
   /** Frees the model after the runs asked before; unknown numbers are ignored. */
   release(model: number): Promise<void>;
-  /** Why nothing will load or run in this thread again, or `undefined`. The lane worker must then be replaced. */
+  /**
+   * Why the lane worker should be replaced, or `undefined`. Either nothing will load or run in this thread again, or the GPU refused a buffer: then
+   * runs may still succeed, and those that do are right.
+   */
   readonly broken: string | undefined;
 }
 
@@ -65,6 +68,7 @@ class DeviceRuntime implements OnnxRuntime {
   readonly #watches = new Set<{ failure: Failure | undefined }>();
   readonly #unsettled = new Set<(failure: Failure) => void>();
   #lost: Failure | undefined;
+  #unsound: string | undefined;
   #models = 0;
 
   constructor(device: GPUDevice) {
@@ -78,7 +82,7 @@ class DeviceRuntime implements OnnxRuntime {
     });
   }
 
-  get broken(): string | undefined { return instance.broken; }
+  get broken(): string | undefined { return instance.broken ?? this.#unsound; }
 
   async load(bytes: Uint8Array, options: LoadOptions): Promise<Outcome<LoadedModel>> {
     const { freeDimensions = {}, preferredLayout } = options;
@@ -125,17 +129,6 @@ class DeviceRuntime implements OnnxRuntime {
     this.#sessions.set(model, session);
     const outputs = header.outputs.map((output) => bare(fixDimensions(output, sizes)));
     return { ok: true, value: { model, inputs: session.inputs.map(bare), outputs } };
-  }
-
-  /**
-   * Releases every model after the GPU refused something; each is made again by its next run. onnxruntime keeps the buffers of all models of a
-   * device in one cache, refused ones too, and would hand them out again until the last model is gone.
-   */
-  #reset(): void {
-    void instance.lock.hold(async () => {
-      if (instance.broken !== undefined) return;
-      for (const session of this.#sessions.values()) await session.release();
-    }).catch((error: unknown) => this.#survive(error));
   }
 
   async #run(session: Session, feeds: Feeds, signal: AbortSignal | undefined, encoded: () => void): Promise<Outcome<Record<string, Tensor>>> {
@@ -195,7 +188,9 @@ class DeviceRuntime implements OnnxRuntime {
     this.#watches.delete(watch);
     if (this.#lost !== undefined) return failed(this.#lost);
     if (watch.failure === undefined) return outcome;
-    this.#reset();
+    // Measured with 1.30: a refused buffer goes into onnxruntime's cache for the device, which outlives even its sessions, and spoils every
+    // later run that is handed it. Such runs are caught here as this one was, but only a new device ends it.
+    this.#unsound ??= `onnxruntime keeps what the GPU refused: ${watch.failure.code}`;
     return failed(watch.failure);
   }
 
