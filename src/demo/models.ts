@@ -1,88 +1,89 @@
 import { writeModel, type Initializer, type NodeSource } from '../onnx/model-writer.ts';
 
 /**
- * The demo's models, made when the page opens: their weights are formulas, so nothing is downloaded and what they draw means
- * something. Sizes are square; pictures are row-major, 0 is black and 1 is white.
+ * The demo's models, made when the page opens: their weights are formulas, so nothing is downloaded, and what they draw means
+ * something. Pictures are float32[size, size], row by row from the top, 0 black and 1 white.
+ *
+ * Every filter is separable and written as a matrix product from the left (down the columns) and from the right (along the
+ * rows). onnxruntime's convolutions would draw the same, but on a software adapter they take ten times as long, far more than
+ * a frame, and the layout they are right in differs by shape.
  */
 
-/** Defaults of `edges`: 4 dispatches, together a few milliseconds on the software adapter with two cores. */
-export const interactive = { size: 128 } as const;
+/** Defaults of `edges`: on the software adapter, two cores, about 5 ms a run. */
+export const interactive = { size: 64 } as const;
 
-/** Defaults of `diffusion` in the shape of a transformer: many short dispatches (128 of about 1.2 ms on the software adapter). */
-export const deep = { size: 192, steps: 64, sigma: 8 } as const;
+/** Defaults of `diffusion` in the shape of a transformer on a real GPU: 128 dispatches, on the software adapter of about 1 ms each. */
+export const deep: Diffusion = { size: 64, steps: 64, sigma: 4 };
 
-/** Defaults of `diffusion` with few long dispatches (16 of about 7 ms on the software adapter). */
-export const big = { size: 384, steps: 8, sigma: 16 } as const;
-
-const sobelX = [-1, 0, 1, -2, 0, 2, -1, 0, 1];
-const sobelY = [-1, -2, -1, 0, 0, 0, 1, 2, 1];
-const luma = [0.299, 0.587, 0.114];
-const binomial = [1, 4, 6, 4, 1];
+/** Defaults of `diffusion` with few long dispatches: 16, on the software adapter of about 7 ms each. */
+export const big: Diffusion = { size: 128, steps: 8, sigma: 8 };
 
 /**
- * Finds edges: `image` float32[1, 3, size, size] (red, green, blue) gives `edges` float32[1, 1, size, size], the slope of the
- * smoothed brightness: 0 where it is flat, 1 across a sharp border between black and white.
+ * Finds edges: `image` gives `edges`, the length of Sobel's gradient: 0 where the picture is flat, 1 on both sides of a sharp
+ * upright or level border between black and white. Eight dispatches.
  */
 export function edges({ size }: { readonly size: number } = interactive): Uint8Array<ArrayBuffer> {
+  const smooth = bandMatrix(size, [0.25, 0.5, 0.25]);
+  const slope = bandMatrix(size, [-1, 0, 1]);
   return writeModel({
     name: 'edges',
-    inputs: [{ name: 'image', type: 'float32', dims: [1, 3, size, size] }],
-    outputs: [{ name: 'edges', type: 'float32', dims: [1, 1, size, size] }],
+    inputs: [picture('image', size)],
+    outputs: [picture('edges', size)],
     nodes: [
-      // Convolutions pad with black, which would draw a frame around the picture.
-      { operator: 'Pad', inputs: ['image', 'margins'], outputs: ['framed'], attributes: { mode: { string: 'edge' } } },
-      { operator: 'Conv', inputs: ['framed', 'smooth'], outputs: ['brightness'] },
-      { operator: 'Conv', inputs: ['brightness', 'sobel'], outputs: ['slopes'] },
-      { operator: 'Mul', inputs: ['slopes', 'slopes'], outputs: ['squares'] },
-      { operator: 'Conv', inputs: ['squares', 'sum'], outputs: ['energy'] },
+      node('MatMul', 'smooth', 'image', 'smoothDown'),
+      node('MatMul', 'smoothDown', 'slopeAcross', 'dx'),
+      node('MatMul', 'image', 'smoothAcross', 'smoothed'),
+      node('MatMul', 'slope', 'smoothed', 'dy'),
+      node('Mul', 'dx', 'dx', 'dx2'),
+      node('Mul', 'dy', 'dy', 'dy2'),
+      node('Add', 'dx2', 'dy2', 'energy'),
       { operator: 'Sqrt', inputs: ['energy'], outputs: ['edges'] },
     ],
     initializers: [
-      { name: 'margins', type: 'int64', dims: [8], data: BigInt64Array.of(0n, 0n, 3n, 3n, 0n, 0n, 3n, 3n) },
-      floats('smooth', [1, 3, 5, 5], luma.flatMap((weight) => binomial.flatMap((y) => binomial.map((x) => (weight * x * y) / 256)))),
-      // 2.5 = 4 · (6 + 4) / 16: four from Sobel's own weights, the rest what smoothing leaves of a step between pixels two apart.
-      floats('sobel', [2, 1, 3, 3], [...sobelX, ...sobelY].map((weight) => weight / 2.5)),
-      floats('sum', [1, 2, 1, 1], [1, 1]),
+      matrix('smooth', size, smooth), matrix('smoothAcross', size, transposed(smooth, size)),
+      matrix('slope', size, slope), matrix('slopeAcross', size, transposed(slope, size)),
     ],
   });
 }
 
-/** `sigma` is the standard deviation of the whole blur in pixels: each step adds `sigma² / steps` of variance. */
+/** `sigma` is the standard deviation of the whole blur in pixels; each of the `steps` adds `sigma² / steps` of variance. */
 export interface Diffusion { readonly size: number; readonly steps: number; readonly sigma: number }
 
 /**
- * Lets a picture diffuse as heat does: `image` float32[size, size] gives `diffused`, the picture after a Gaussian blur of `sigma`, its mean unchanged.
- * Two matrix products a step, `B·u·B`, B the blur along one axis with mirrored borders.
+ * Lets a picture diffuse as heat does, through walls that let nothing out: `image` gives `diffused`, free of noise and of
+ * detail below `sigma`, as bright on the whole as before. Two dispatches a step.
  */
 export function diffusion({ size, steps, sigma }: Diffusion): Uint8Array<ArrayBuffer> {
-  const dims = [size, size];
-  const nodes: NodeSource[] = [];
-  for (let step = 0; step < steps; step++) {
-    const from = step === 0 ? 'image' : `u${step}`;
-    nodes.push(
-      { operator: 'MatMul', inputs: ['blur', from], outputs: [`columns${step}`] },
-      { operator: 'MatMul', inputs: [`columns${step}`, 'blur'], outputs: [step === steps - 1 ? 'diffused' : `u${step + 1}`] },
-    );
-  }
+  const name = (step: number): string => (step === 0 ? 'image' : step === steps ? 'diffused' : `u${step}`);
   return writeModel({
     name: 'diffusion',
-    inputs: [{ name: 'image', type: 'float32', dims }],
-    outputs: [{ name: 'diffused', type: 'float32', dims }],
-    nodes,
-    initializers: [floats('blur', dims, blurMatrix(size, sigma / Math.sqrt(steps)))],
+    inputs: [picture('image', size)],
+    outputs: [picture('diffused', size)],
+    nodes: Array.from({ length: steps }, (_, step) => [
+      node('MatMul', 'blur', name(step), `down${step}`),
+      // The blur matrix is symmetric, so it serves rows as it serves columns.
+      node('MatMul', `down${step}`, 'blur', name(step + 1)),
+    ]).flat(),
+    initializers: [matrix('blur', size, bandMatrix(size, gaussian(sigma / Math.sqrt(steps))))],
   });
 }
 
-/** Row i spreads pixel i over its neighbours; what would leave at a border is mirrored back. Symmetric, rows and columns sum to 1. */
-export function blurMatrix(size: number, sigma: number): Float64Array {
+/** The Gaussian at whole pixels, to four standard deviations; sums to 1. */
+export function gaussian(sigma: number): number[] {
   const reach = Math.ceil(4 * sigma);
-  const kernel = Array.from({ length: 2 * reach + 1 }, (_, at) => Math.exp(-((at - reach) ** 2) / (2 * sigma * sigma)));
-  const sum = kernel.reduce((total, weight) => total + weight, 0);
-  const matrix = new Float64Array(size * size);
+  const weights = Array.from({ length: 2 * reach + 1 }, (_, at) => Math.exp(-((at - reach) ** 2) / (2 * sigma * sigma)));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => weight / sum);
+}
+
+/** The matrix that applies `kernel` (an odd number of weights) down a column, the picture mirrored at its borders. */
+function bandMatrix(size: number, kernel: readonly number[]): Float32Array<ArrayBuffer> {
+  const reach = (kernel.length - 1) / 2;
+  const rows = new Float32Array(size * size);
   for (let row = 0; row < size; row++) {
-    kernel.forEach((weight, at) => { matrix[row * size + mirrored(row + at - reach, size)]! += weight / sum; });
+    kernel.forEach((weight, at) => { rows[row * size + mirrored(row + at - reach, size)]! += weight; });
   }
-  return matrix;
+  return rows;
 }
 
 /** -1 → 0, -2 → 1, size → size - 1, and so on however far out. */
@@ -91,5 +92,12 @@ function mirrored(index: number, size: number): number {
   return phase < size ? phase : 2 * size - 1 - phase;
 }
 
-const floats = (name: string, dims: readonly number[], values: ArrayLike<number>): Initializer =>
-  ({ name, type: 'float32', dims, data: Float32Array.from(values) });
+const transposed = (values: Float32Array, size: number): Float32Array<ArrayBuffer> =>
+  Float32Array.from(values, (_, at) => values[(at % size) * size + Math.floor(at / size)]!);
+
+const picture = (name: string, size: number) => ({ name, type: 'float32', dims: [size, size] } as const);
+
+const matrix = (name: string, size: number, data: Float32Array): Initializer => ({ name, type: 'float32', dims: [size, size], data });
+
+const node = (operator: string, left: string, right: string, output: string): NodeSource =>
+  ({ operator, inputs: [left, right], outputs: [output] });

@@ -31,7 +31,7 @@ function meaning(detail: string): Failure {
   }
   if (/Failed to get GPU adapter|WebGPU is not supported/.test(detail)) return { code: 'no-adapter', detail };
   if (/out of memory|bad_alloc|failed to allocate/i.test(detail)) return { code: 'out-of-memory', detail };
-  if (/ERROR_CODE: (7|10), |protobuf parsing failed/.test(detail)) return { code: 'not-onnx', detail };
+  if (/ERROR_CODE: (7|10), |protobuf parsing failed|Invalid model/.test(detail)) return { code: 'not-onnx', detail };
   return { code: 'run-failed', detail };
 }
 

@@ -39,7 +39,10 @@ export interface OnnxRuntime {
   run(model: number, feeds: Feeds, hooks: RunHooks): Promise<Outcome<Record<string, Tensor>>>;
   /** Frees the model after the runs asked before; unknown numbers are ignored. */
   release(model: number): Promise<void>;
-  /** Why nothing will load or run in this thread again, or `undefined`. The lane worker must then be replaced. */
+  /**
+   * Why the lane worker should be replaced, or `undefined`. Either nothing will load or run in this thread again, or the GPU refused a buffer: then
+   * runs may still succeed, and those that do are right.
+   */
   readonly broken: string | undefined;
 }
 
@@ -65,6 +68,7 @@ class DeviceRuntime implements OnnxRuntime {
   readonly #watches = new Set<{ failure: Failure | undefined }>();
   readonly #unsettled = new Set<(failure: Failure) => void>();
   #lost: Failure | undefined;
+  #unsound: string | undefined;
   #models = 0;
 
   constructor(device: GPUDevice) {
@@ -78,7 +82,7 @@ class DeviceRuntime implements OnnxRuntime {
     });
   }
 
-  get broken(): string | undefined { return instance.broken; }
+  get broken(): string | undefined { return instance.broken ?? this.#unsound; }
 
   async load(bytes: Uint8Array, options: LoadOptions): Promise<Outcome<LoadedModel>> {
     const { freeDimensions = {}, preferredLayout } = options;
@@ -128,7 +132,7 @@ class DeviceRuntime implements OnnxRuntime {
   }
 
   async #run(session: Session, feeds: Feeds, signal: AbortSignal | undefined, encoded: () => void): Promise<Outcome<Record<string, Tensor>>> {
-    const outcome = await this.#watched(async () => {
+    return this.#watched(async () => {
       const submitted = await this.#hold(signal, async () => {
         const outputs = await session.run(feeds);
         return { ok: true, value: session.readBack.submit(outputs) };
@@ -137,15 +141,13 @@ class DeviceRuntime implements OnnxRuntime {
       encoded();
       return { ok: true, value: await submitted.value() };
     });
-    if (!outcome.ok && outcome.failure.code !== 'aborted') session.spoil();
-    return outcome;
   }
 
   /** Also after the device is lost: the WASM instance may serve other devices and wants its memory back. */
   async #drop(session: Session): Promise<void> {
     await instance.lock.hold(async () => {
       if (instance.broken === undefined) await session.release();
-    }).catch((error: unknown) => { if (classify(error).fatal) instance.broken = String(error); });
+    }).catch((error: unknown) => this.#survive(error));
     session.readBack.close();
   }
 
@@ -158,27 +160,38 @@ class DeviceRuntime implements OnnxRuntime {
       try {
         return await work();
       } catch (error) {
-        const { failure, fatal } = classify(error);
-        if (fatal) instance.broken = String(error);
-        return failed(failure);
+        return failed(this.#survive(error));
       }
     });
+  }
+
+  /** What the error means, having marked the thread as broken if that is what it means. */
+  #survive(error: unknown): Failure {
+    const { failure, fatal } = classify(error);
+    if (fatal) instance.broken ??= String(error);
+    return failure;
   }
 
   /** The outcome of `work`, or the failure that the device reported meanwhile. */
   async #watched<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     const watch: { failure: Failure | undefined } = { failure: undefined };
     this.#watches.add(watch);
+    let outcome: Outcome<T>;
     try {
-      const outcome = await work();
-      const failure = this.#lost ?? watch.failure;
-      return failure === undefined ? outcome : failed(failure);
+      outcome = await work();
     } catch (error) {
       // Only mapping rejects here: when the device is lost, or the buffer could not be made.
-      return failed(this.#lost ?? watch.failure ?? { code: 'run-failed', detail: `the results could not be read: ${String(error)}` });
-    } finally {
-      this.#watches.delete(watch);
+      outcome = failed({ code: 'run-failed', detail: `the results could not be read: ${String(error)}` });
     }
+    // A failure may overtake the errors behind it; the next run must not be blamed for them.
+    if (!outcome.ok || watch.failure !== undefined) await this.#device.queue.onSubmittedWorkDone().catch(() => undefined);
+    this.#watches.delete(watch);
+    if (this.#lost !== undefined) return failed(this.#lost);
+    if (watch.failure === undefined) return outcome;
+    // Measured with 1.30: a refused buffer goes into onnxruntime's cache for the device, which outlives even its sessions, and spoils every
+    // later run that is handed it. Such runs are caught here as this one was, but only a new device ends it.
+    this.#unsound ??= `onnxruntime keeps what the GPU refused: ${watch.failure.code}`;
+    return failed(watch.failure);
   }
 
   /** Settles as `work` does, or before it when the signal or the device ends it: onnxruntime itself can be told neither. */

@@ -13,8 +13,8 @@ export interface SessionSource {
 }
 
 /**
- * A model as onnxruntime holds it, made again when a failed run has spoilt it: after a failure onnxruntime goes on with the feeds of the failed run
- * (`inputOutputBound` in wasm-core-impl.ts is only cleared by success), and keeps buffers that were never allocated.
+ * A model as onnxruntime holds it, made again when a failed run has spoilt it: after a failure onnxruntime goes on with the feeds of the failed run,
+ * which are freed by then (`inputOutputBound` in wasm-core-impl.ts is only cleared by success): the thread freezes for good.
  *
  * Every method that is a promise must be called while holding the instance's lock.
  */
@@ -47,14 +47,12 @@ export class Session {
     try {
       return await ort.run(Object.fromEntries(inputs) as InferenceSession.FeedsType) as Record<string, OrtTensor>;
     } catch (error) {
-      this.spoil();
+      this.#spoilt = true;
       throw error;
     }
   }
 
-  /** The next run begins with a new session. */
-  spoil(): void { this.#spoilt = true; }
-
+  /** Frees what onnxruntime holds; the next run makes it again. */
   async release(): Promise<void> {
     const ort = this.#ort;
     this.#ort = undefined;
