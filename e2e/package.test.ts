@@ -21,7 +21,7 @@ const page = `
 /** An application beside nobody's sources: it has the package as npm would install it. */
 beforeAll(() => {
   const built = spawnSync(process.execPath, ['e2e/cli/build.mjs'], { cwd: root, encoding: 'utf8' });
-  expect(built.status, built.stdout + built.stderr).toBe(0);
+  if (built.status !== 0) throw new Error(built.stdout + built.stderr);
   rmSync(app, { recursive: true, force: true });
   const installed = `${app}/node_modules/webgpu-switchyard`;
   mkdirSync(installed, { recursive: true });
