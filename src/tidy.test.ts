@@ -25,15 +25,15 @@ const MAY_IMPORT: Readonly<Record<string, Reach>> = {
   sim: { values: ['base', 'memory', 'profile', 'batch', 'core', 'trace'] },
   wire: { values: ['base'], types: ['core', 'trace'] },
   loop: { values: ['base', 'core', 'trace', 'wire'] },
-  gpu: { values: ['base', 'memory', 'wire'] },
-  onnx: { values: ['base', 'batch', 'wire', 'gpu'] },
+  gpu: { values: ['base', 'memory', 'wire'], types: ['core'] },
+  onnx: { values: ['base', 'batch', 'wire', 'gpu'], types: ['core'] },
   kernel: { values: ['base', 'wire', 'gpu'] },
   store: { values: ['base', 'profile'] },
-  client: { values: ['base', 'wire', 'loop', 'gpu'], types: ['core', 'trace'] },
+  client: { values: ['base', 'core', 'trace', 'wire', 'loop', 'gpu'] },
   dashboard: { values: ['base', 'trace', 'sim', 'client'] },
   demo: { values: ['base', 'trace', 'wire', 'onnx', 'client', 'dashboard'] },
   workers: { values: [...PURE, 'wire', 'loop', 'gpu', 'onnx', 'kernel', 'store'] },
-  e2e: { values: ['base', 'onnx', 'client', 'demo'], types: ['wire'] },
+  e2e: { values: ['base', 'onnx', 'client', 'demo'] },
 };
 
 /** Package entry points; everywhere else a file is imported by its own name. */

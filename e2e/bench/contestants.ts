@@ -1,11 +1,11 @@
 import { transfer, wrap, type Remote } from 'comlink';
-import type { Feeds, TensorInfo } from '../../src/wire/tensor.ts';
+import { createScheduler, type Feeds, type Priority, type TensorInfo } from '../../src/client/index.ts';
 import type { Stock } from './stock.worker.ts';
 
 /** A model as the benchmark loads it: the same bytes for every contestant. */
 export interface Model {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** A loaded model that runs. Concurrent calls queue. */
@@ -43,25 +43,14 @@ export async function openShared(interactive: Model, backgrounds: readonly Model
   return { interactive: await load(interactive), backgrounds: await inTurn(backgrounds, load) };
 }
 
-/** The part of the page API that is measured. */
-interface Client {
-  createScheduler(): Promise<{
-    loadModel(bytes: Uint8Array, options: { tenant: string; priority: 'user-blocking' | 'background'; freeDimensions: Dims }): Promise<Runner>;
-  }>;
-}
-
-const clients = import.meta.glob<Client>('../../src/client/index.ts');
-
-/** Switchyard; `undefined` while there is no client to measure. */
-export async function openScheduled(interactive: Model, backgrounds: readonly Model[], dims: Dims): Promise<Contestant | undefined> {
-  const client = await Object.values(clients)[0]?.();
-  if (!client) return undefined;
-  const scheduler = await client.createScheduler();
-  const load = (priority: 'user-blocking' | 'background') => ({ name, bytes }: Model, index: number) =>
-    scheduler.loadModel(bytes.slice(), { tenant: `${name} ${index}`, priority, freeDimensions: dims });
+/** Switchyard, as any page uses it. */
+export async function openScheduled(interactive: Model, backgrounds: readonly Model[], dims: Dims): Promise<Contestant> {
+  const scheduler = await createScheduler();
+  const load = ({ name, bytes }: Model, index: number, priority: Priority): Promise<Runner> =>
+    scheduler.loadModel(bytes, { tenant: `${name} ${index}`, name, priority, freeDimensions: dims });
   return {
-    interactive: await load('user-blocking')(interactive, 0),
-    backgrounds: await inTurn(backgrounds, (model, index) => load('background')(model, index + 1)),
+    interactive: await load(interactive, 0, 'user-blocking'),
+    backgrounds: await inTurn(backgrounds, (model, index) => load(model, index + 1, 'background')),
   };
 }
 

@@ -1,11 +1,16 @@
-import type { Feeds } from '../../src/wire/tensor.ts';
+import type { Feeds } from '../../src/client/index.ts';
+import { big, deep, diffusion, edges } from '../../src/demo/models.ts';
+import { randomFeeds } from '../../src/onnx/feeds.ts';
 import { openScheduled, openShared, openStock, type Contestant, type Dims, type Model, type Runner } from './contestants.ts';
-import { randomFeeds, seededRandom } from './feeds.ts';
 import { sameOutputs } from './outputs.ts';
+import { seededRandom } from './random.ts';
 import { playRound, type FeedSets, type Load, type Outputs, type Pace } from './round.ts';
 
+/** The models that the project makes. */
+export type Demo = 'interactive' | 'deep' | 'big';
+
 /** Where a model comes from: a file that is served, or one that the project makes. */
-export type Source = { readonly name: string; readonly url: string } | { readonly name: string; readonly demo: string };
+export type Source = { readonly name: string; readonly url: string } | { readonly name: string; readonly demo: Demo };
 
 /** What to measure; plain data, since it comes from Node. */
 export interface Plan {
@@ -54,14 +59,14 @@ const SEED = 7;
 const SETS = { interactive: 4, background: 2 };
 const PERIOD = 100;
 
-const demos = import.meta.glob<Readonly<Record<string, () => Uint8Array>>>('../../src/demo/models.ts');
+const demos: Readonly<Record<Demo, () => Uint8Array<ArrayBuffer>>> = {
+  interactive: () => edges(),
+  deep: () => diffusion(deep),
+  big: () => diffusion(big),
+};
 
 async function fetchModel(source: Source): Promise<Model> {
-  if ('demo' in source) {
-    const make = (await Object.values(demos)[0]?.())?.[source.demo];
-    if (!make) throw new Error(`the project has no model called ${source.demo} yet: give --interactive FILE and --background FILE`);
-    return { name: source.name, bytes: make() };
-  }
+  if ('demo' in source) return { name: source.name, bytes: demos[source.demo]() };
   const response = await fetch(source.url);
   if (!response.ok) throw new Error(`${source.url}: ${response.status}`);
   return { name: source.name, bytes: new Uint8Array(await response.arrayBuffer()) };
@@ -99,37 +104,37 @@ async function runUndisturbed({ interactive, backgrounds }: Contestant, feeds: F
 /** Loads everything, then plays the arms A B C … C B A, so that what drifts over time drifts through all of them. */
 async function measure(plan: Plan): Promise<Session> {
   const models = [await fetchModel(plan.interactive), await Promise.all(plan.backgrounds.map(fetchModel)), plan.dims] as const;
-  const contestants: Partial<Record<Name, Contestant>> = {};
-  const open = async (name: Name, opening: Promise<Contestant | undefined>) => {
+  const open = async (name: Name, opening: Promise<Contestant>) => {
     const contestant = await opening;
-    if (contestant) contestants[name] = contestant;
-    say(contestant ? `${name} has loaded its models` : `${name} is left out: src/client does not exist`);
+    say(`${name} has loaded its models`);
+    return contestant;
   };
-  await open('stock', openStock(...models));
-  await open('shared', openShared(...models));
-  await open('scheduled', openScheduled(...models));
+  const contestants = {
+    stock: await open('stock', openStock(...models)),
+    shared: await open('shared', openShared(...models)),
+    scheduled: await open('scheduled', openScheduled(...models)),
+  } as const;
 
-  const feeds = feedsOf(contestants.stock!, plan.dims);
-  const { outputs: expected, fastest } = await runUndisturbed(contestants.stock!, feeds);
+  const feeds = feedsOf(contestants.stock, plan.dims);
+  const { outputs: expected, fastest } = await runUndisturbed(contestants.stock, feeds);
   say('stock is warm');
-  const undisturbed: Partial<Record<Name, boolean>> = { stock: true };
+  const undisturbed = { stock: true, shared: false, scheduled: false };
   for (const name of ['shared', 'scheduled'] as const) {
-    if (!contestants[name]) continue;
     undisturbed[name] = sameOutputs(expected, (await runUndisturbed(contestants[name], feeds)).outputs);
     say(`${name} is warm`);
   }
   const period = plan.period ?? Math.max(PERIOD, Math.ceil(fastest * 2.5));
   say(`a request every ${period} ms`);
-  const names = (Object.keys(arms) as ArmName[]).filter((name) => contestants[arms[name].by]);
+  const names = Object.keys(arms) as ArmName[];
   // Under contention for the first time: costs are learned and memory grows here, not in what is counted.
-  for (const name of names) await playRound(contestants[arms[name].by]!, arms[name], feeds, { period, requests: Math.ceil(1000 / period) });
+  for (const name of names) await playRound(contestants[arms[name].by], arms[name], feeds, { period, requests: Math.ceil(1000 / period) });
 
   const rounds: Measured[] = [];
   for (let round = 0; round < plan.rounds; round++) {
     for (const arm of round % 2 === 0 ? names : names.toReversed()) {
       const pace: Pace = { period, requests: plan.requests };
-      const { latencies, runs, window, outputs } = await playRound(contestants[arms[arm].by]!, arms[arm], feeds, pace);
-      rounds.push({ arm, latencies, runs, window, identical: undisturbed[arms[arm].by]! && sameOutputs(expected, outputs) });
+      const { latencies, runs, window, outputs } = await playRound(contestants[arms[arm].by], arms[arm], feeds, pace);
+      rounds.push({ arm, latencies, runs, window, identical: undisturbed[arms[arm].by] && sameOutputs(expected, outputs) });
       say(`round ${round + 1} of ${plan.rounds}: ${arm}`);
     }
   }

@@ -4,11 +4,12 @@ import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright';
 import { launch, serve } from '../browser.ts';
 import { UsageError, type Order, type Report, type Scenario } from './contract.ts';
-import type { ArmName, Measured, Plan, Session, Source } from './isolation.page.ts';
+import type { ArmName, Demo, Measured, Plan, Session, Source } from './isolation.page.ts';
 import { latencyOf, rounded } from './statistics.ts';
 
 /** The project's own models, by name; anything else is a file. */
-const DEMOS = ['interactive', 'deep', 'big'];
+const DEMOS: readonly Demo[] = ['interactive', 'deep', 'big'];
+const isDemo = (word: string): word is Demo => DEMOS.some((demo) => demo === word);
 
 /** Nothing happened for this long: something hangs, and a benchmark that hangs tells nothing. */
 const PATIENCE = 300_000;
@@ -16,7 +17,7 @@ const PATIENCE = 300_000;
 const strings = (value: Order['values'][string]): string[] => [value ?? []].flat().map(String);
 
 function sourceOf(word: string): Source {
-  if (DEMOS.includes(word)) return { name: word, demo: word };
+  if (isDemo(word)) return { name: word, demo: word };
   const path = resolve(word);
   if (!existsSync(path)) throw new UsageError(`There is no file ${word}.`);
   return { name: basename(path), url: `/@fs${pathToFileURL(path).pathname}` };
@@ -48,7 +49,7 @@ function planOf({ quick, values, words }: Order): { plan: Plan; files: string[] 
     backgrounds: Array.from({ length: count }, (_, index) => sourceOf(files[index % files.length]!)),
     dims: dimsOf(strings(values['dims']).join(',')),
     // The project's own interactive model fits by design, and a noisy start must not change what is measured.
-    period: period !== undefined ? numberOf('--period', period) : DEMOS.includes(interactive) ? 100 : undefined,
+    period: period !== undefined ? numberOf('--period', period) : isDemo(interactive) ? 100 : undefined,
     ...(quick ? { rounds: 2, requests: 52 } : { rounds: 6, requests: 120 }),
   };
   return { plan, files: [interactive, ...files] };
@@ -136,7 +137,7 @@ export const isolation: Scenario = {
   },
   async run(order) {
     const { plan, files } = planOf(order);
-    const folders = files.filter((word) => !DEMOS.includes(word)).map((word) => dirname(resolve(word)));
+    const folders = files.filter((word) => !isDemo(word)).map((word) => dirname(resolve(word)));
     const server = await serve({ server: { fs: { allow: folders } } });
     const browser = await launch();
     try {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Feeds, Tensor } from '../../src/wire/tensor.ts';
+import type { Feeds, Tensor } from '../../src/client/index.ts';
 import { sameOutputs } from './outputs.ts';
 
 const outputs = (...values: number[]): Map<string, Feeds> => {

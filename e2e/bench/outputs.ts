@@ -1,4 +1,4 @@
-import type { Feeds, Tensor } from '../../src/wire/tensor.ts';
+import type { Feeds, Tensor } from '../../src/client/index.ts';
 
 const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 

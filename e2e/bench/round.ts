@@ -1,4 +1,4 @@
-import type { Feeds } from '../../src/wire/tensor.ts';
+import type { Feeds } from '../../src/client/index.ts';
 import type { Contestant, Runner } from './contestants.ts';
 import { runsWithin, type Interval } from './statistics.ts';
 

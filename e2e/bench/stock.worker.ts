@@ -1,6 +1,6 @@
 import { expose, transfer } from 'comlink';
 import * as ort from 'onnxruntime-web/webgpu';
-import type { Feeds, Tensor, TensorInfo } from '../../src/wire/tensor.ts';
+import type { Feeds, Tensor, TensorInfo } from '../../src/client/index.ts';
 
 // Plain onnxruntime-web as an application would use it today: default device, one run at a time, outputs on the CPU.
 ort.env.wasm.numThreads = 1;
