@@ -179,9 +179,10 @@ export class Scheduler {
     let index = 0;
     for (const gate of this.#gates.values()) {
       const rank = classes[index++]!;
-      const free = !this.#tuning.enabled || this.#gates.size === 1;
-      const credit = free ? Infinity : rank === most && rank < least ? standingCredit : 0;
-      const quantum = credit > 0 ? Infinity : this.#tuning.quantum;
+      const { enabled, quantum: short } = this.#tuning;
+      const credit = !enabled || this.#gates.size === 1 ? Infinity : rank === most && rank < least ? standingCredit : 0;
+      // Whoever need not ask is cut rarely: only so that its costs are known when that changes.
+      const quantum = !enabled ? Infinity : credit > 0 ? short * trainLength : short;
       if (gate.told?.credit === credit && gate.told.quantum === quantum) continue;
       gate.told = { credit, quantum };
       commands.push({ kind: 'credit', gate: gate.gate, credit, quantum });
