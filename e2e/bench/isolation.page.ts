@@ -19,6 +19,8 @@ export interface Plan {
   readonly dims: Dims;
   readonly rounds: number;
   readonly requests: number;
+  /** Arms without requests last as long as this many would. */
+  readonly aloneRequests: number;
   /** Milliseconds between requests; `undefined`: 100, or more when the interactive model alone needs more. */
   readonly period: number | undefined;
 }
@@ -132,7 +134,7 @@ async function measure(plan: Plan): Promise<Session> {
   const rounds: Measured[] = [];
   for (let round = 0; round < plan.rounds; round++) {
     for (const arm of round % 2 === 0 ? names : names.toReversed()) {
-      const pace: Pace = { period, requests: plan.requests };
+      const pace: Pace = { period, requests: arms[arm].interactive ? plan.requests : plan.aloneRequests };
       const { latencies, runs, window, outputs } = await playRound(contestants[arms[arm].by], arms[arm], feeds, pace);
       rounds.push({ arm, latencies, runs, window, identical: undisturbed[arms[arm].by] && sameOutputs(expected, outputs) });
       say(`round ${round + 1} of ${plan.rounds}: ${arm}`);

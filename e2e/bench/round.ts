@@ -34,7 +34,7 @@ export interface Round {
 }
 
 /** The background is at full speed before the first request. */
-const LEAD_IN = 500;
+const LEAD_IN = 300;
 
 const now = () => performance.now();
 const until = (at: number) => new Promise<void>((resolve) => { setTimeout(resolve, Math.max(0, at - now())); });
