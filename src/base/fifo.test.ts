@@ -13,6 +13,7 @@ test('a fifo behaves as a plain array does', () => {
       else { fifo.push(a.push); twin.push(a.push); }
       expect(fifo.size).toBe(twin.length);
       expect(fifo.peek()).toBe(twin[0]);
+      expect(fifo.at(2)).toBe(twin[2]);
     }
     expect([...fifo]).toEqual(twin);
   }));

@@ -20,6 +20,8 @@ export type SchedulerEvent =
   /** The gate released slices by itself (its credit grew, or they could not wait). */
   | { readonly kind: 'slices-released'; readonly gate: GateId; readonly upTo: number }
   | { readonly kind: 'slices-done'; readonly gate: GateId; readonly upTo: number }
+  /** The answer to `recall`: what was released from `upTo` on had not been submitted and waits again. */
+  | { readonly kind: 'slices-recalled'; readonly gate: GateId; readonly upTo: number }
   | { readonly kind: 'lane-opened'; readonly lane: LaneId; readonly tenant: TenantId; readonly gate: GateId }
   /** The lane's worker is gone; its ops were settled by the edge. */
   | { readonly kind: 'lane-closed'; readonly lane: LaneId }
@@ -35,8 +37,13 @@ export type SchedulerEvent =
 export type Command =
   | { readonly kind: 'start'; readonly lane: LaneId; readonly op: OpId; readonly priority: Priority }
   | { readonly kind: 'release'; readonly gate: GateId; readonly upTo: number }
-  /** How much predicted GPU time the gate may have unfinished without asking, and how long it should make its slices. */
-  | { readonly kind: 'credit'; readonly gate: GateId; readonly credit: Micros; readonly quantum: Micros }
+  /** The gate keeps what was released and it has not submitted yet, and says how much that is. */
+  | { readonly kind: 'recall'; readonly gate: GateId }
+  /**
+   * What the gate may do by itself. `credit`: so much predicted GPU time may be unfinished without asking. `pace`: of what was
+   * released it submits more while less than this is unfinished. `quantum`: how long it should make its slices.
+   */
+  | { readonly kind: 'credit'; readonly gate: GateId; readonly credit: Micros; readonly pace: Micros; readonly quantum: Micros }
   /** The op's deadline passed: whoever asked is told; if it already runs, its result is dropped when it ends. */
   | { readonly kind: 'expire'; readonly op: OpId }
   /** Call again with `woke` at this instant, unless another `wake` replaces it. */

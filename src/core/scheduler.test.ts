@@ -33,6 +33,10 @@ class Bench {
     return this.tell({ kind: 'slices-done', gate: gate as GateId, upTo });
   }
 
+  recalled(gate: number, upTo: number): readonly Command[] {
+    return this.tell({ kind: 'slices-recalled', gate: gate as GateId, upTo });
+  }
+
   submit(lane: number, priority: Priority, deadlineAt: Micros = Infinity): { op: OpId; commands: readonly Command[] } {
     const op = (this.#ops += 1) as OpId;
     const commands = this.tell({
@@ -44,6 +48,7 @@ class Bench {
 
 const releases = (commands: readonly Command[]): string => commands.flatMap((c) => (c.kind === 'release' ? [`${c.gate}<${c.upTo}`] : [])).join(' ');
 const starts = (commands: readonly Command[]): OpId[] => commands.flatMap((c) => (c.kind === 'start' ? [c.op] : []));
+const recalls = (commands: readonly Command[]): GateId[] => commands.flatMap((c) => (c.kind === 'recall' ? [c.gate] : []));
 const credits = (commands: readonly Command[]): string => commands.flatMap((c) => (c.kind === 'credit' ? [`${c.gate}:${c.credit}`] : [])).join(' ');
 
 test('a gate that is alone passes everything; a second of its class makes both ask', () => {
@@ -67,53 +72,66 @@ test('switched off, every gate passes everything; switched on, the order returns
   expect(credits(bench.tell({ kind: 'tuned', tuning: { enabled: true } }))).toBe('1:0 2:50000');
 });
 
-test('under a more urgent gate the window holds one slice beyond the one that runs', () => {
-  const bench = new Bench();
-  bench.open(1, 'background');
-  bench.open(2, 'user-blocking');
-  expect(releases(bench.ready(1, 'background', [2000, 2000, 2000, 2000]))).toBe('1<2');
-  expect(releases(bench.done(1, 1))).toBe('1<3');
-  expect(bench.done(1, 1), 'told twice').toEqual([]);
-  expect(releases(bench.done(1, 3))).toBe('1<4');
-});
-
-test('with nobody more urgent, slices go in longer trains', () => {
+test('a gate is released a train of slices, and the rest as those are done', () => {
   const bench = new Bench();
   bench.open(1, 'background');
   bench.open(2, 'background');
   expect(releases(bench.ready(1, 'background', new Array<number>(20).fill(2000)))).toBe('1<9');
+  expect(releases(bench.done(1, 1))).toBe('1<10');
+  expect(bench.done(1, 1), 'told twice').toEqual([]);
+  expect(releases(bench.done(1, 10))).toBe('1<19');
 });
 
-test('what was ready first goes first among equals, and a more urgent class overtakes', () => {
+test('under a more urgent gate the train is submitted at a pace, under none as fast as it may', () => {
+  const bench = new Bench();
+  const paces = (commands: readonly Command[]): string => commands.flatMap((c) => (c.kind === 'credit' ? [`${c.gate}:${c.pace}`] : [])).join(' ');
+  bench.open(1, 'background');
+  expect(paces(bench.open(2, 'background'))).toBe('1:Infinity 2:Infinity');
+  expect(paces(bench.open(3, 'user-blocking'))).toBe('1:2500 2:2500 3:Infinity');
+});
+
+test('one gate at a time has a train; the next begins when the last slice of it is about to run', () => {
   const bench = new Bench();
   bench.open(1, 'background');
   bench.open(2, 'background');
-  bench.open(3, 'user-visible');
-  bench.open(4, 'user-blocking');
-  bench.ready(1, 'background', [2000, 2000, 2000, 2000]);
+  bench.ready(1, 'background', [2000, 2000, 2000]);
   bench.now = 10;
-  bench.ready(2, 'background', [2000]);
+  expect(releases(bench.ready(2, 'background', [2000, 2000, 2000]))).toBe('');
+  expect(releases(bench.done(1, 1))).toBe('');
+  expect(releases(bench.done(1, 2))).toBe('2<1');
+  expect(releases(bench.done(1, 3))).toBe('2<3');
+});
+
+test('a more urgent slice has a train recalled, goes first, and the train goes on', () => {
+  const bench = new Bench();
+  bench.open(1, 'background');
+  bench.open(2, 'user-visible');
+  bench.open(3, 'user-blocking');
+  expect(releases(bench.ready(1, 'background', new Array<number>(6).fill(2000)))).toBe('1<6');
   bench.now = 20;
-  bench.ready(3, 'user-visible', [2000]);
-  expect(releases(bench.done(1, 1))).toBe('3<1');
+  expect(recalls(bench.ready(2, 'user-visible', [2000]))).toEqual([1]);
+  expect(bench.scheduler.report().inFlight).toBe(12_000);
+  expect(releases(bench.recalled(1, 2)), 'two had been submitted').toBe('');
+  expect(releases(bench.done(1, 1))).toBe('2<1');
   expect(releases(bench.done(1, 2))).toBe('1<3');
+  expect(releases(bench.done(2, 1))).toBe('1<6');
 });
 
 test('under fifo no class overtakes, and none has credit', () => {
   const bench = new Bench();
   bench.open(1, 'background');
   bench.open(2, 'user-blocking');
-  expect(credits(bench.tell({ kind: 'tuned', tuning: { policy: 'fifo' } }))).toBe('2:0');
+  expect(credits(bench.tell({ kind: 'tuned', tuning: { policy: 'fifo' } }))).toBe('1:0 2:0');
   bench.ready(1, 'background', new Array<number>(9).fill(2000));
   bench.now = 10;
   bench.ready(1, 'background', [2000]);
   bench.now = 20;
-  bench.ready(2, 'user-blocking', [2000]);
+  expect(recalls(bench.ready(2, 'user-blocking', [2000]))).toEqual([]);
   expect(releases(bench.done(1, 1))).toBe('1<10');
-  expect(releases(bench.done(1, 2))).toBe('2<1');
+  expect(releases(bench.done(1, 9))).toBe('2<1');
 });
 
-test('from the arrival of an urgent op until it is encoded, less urgent slices are held', () => {
+test('from the arrival of an urgent op until it is encoded, less urgent slices are recalled and held', () => {
   const bench = new Bench();
   bench.open(1, 'background');
   bench.open(2, 'user-blocking');
@@ -121,6 +139,9 @@ test('from the arrival of an urgent op until it is encoded, less urgent slices a
   bench.ready(1, 'background', [2000, 2000, 2000, 2000]);
   const { op, commands } = bench.submit(2, 'user-blocking');
   expect(starts(commands)).toEqual([op]);
+  expect(recalls(commands)).toEqual([1]);
+  expect(recalls(bench.done(1, 1)), 'asked once').toEqual([]);
+  expect(releases(bench.recalled(1, 2))).toBe('');
   expect(releases(bench.done(1, 2))).toBe('');
   expect(releases(bench.tell({ kind: 'op-encoded', op }))).toBe('1<4');
 });
@@ -130,10 +151,10 @@ test('work that has waited longer than its class is patient is not held any more
   bench.open(1, 'background');
   bench.open(2, 'user-blocking');
   bench.lane(2);
-  bench.ready(1, 'background', [2000, 2000, 2000, 2000]);
+  bench.ready(1, 'background', new Array<number>(12).fill(2000));
   bench.now = 5_000_001;
-  bench.submit(2, 'user-blocking');
-  expect(releases(bench.done(1, 2))).toBe('1<4');
+  expect(recalls(bench.submit(2, 'user-blocking').commands)).toEqual([]);
+  expect(releases(bench.done(1, 2))).toBe('1<11');
 });
 
 test('a lane encodes one op at a time, the most urgent first, and starts the next while the last one still runs on the GPU', () => {
@@ -156,8 +177,8 @@ test('an urgent op makes the gate of its lane as urgent as itself until it ends'
   bench.open(2, 'background');
   bench.lane(1);
   const { op, commands } = bench.submit(1, 'user-blocking');
-  expect(credits(commands)).toBe('1:50000');
-  expect(credits(bench.tell({ kind: 'op-finished', op }))).toBe('1:0');
+  expect(credits(commands)).toBe('1:50000 2:0');
+  expect(credits(bench.tell({ kind: 'op-finished', op }))).toBe('1:0 2:0');
 });
 
 test('an op whose deadline passes is told once, whether it waits or runs', () => {
@@ -236,6 +257,7 @@ test('whatever happens, slices leave in order, never beyond window and one slice
     const announced = new Map(released);
     const landed = new Map(released);
     const encoding: OpId[] = [];
+    const recalled: GateId[] = [];
     const longest = 30_000;
     const obey = (commands: readonly Command[]): void => {
       for (const command of commands) {
@@ -243,18 +265,26 @@ test('whatever happens, slices leave in order, never beyond window and one slice
           expect(command.upTo).toBeGreaterThan(released.get(command.gate)!);
           expect(command.upTo).toBeLessThanOrEqual(announced.get(command.gate)!);
           released.set(command.gate, command.upTo);
-        } else if (command.kind === 'start') encoding.push(command.op);
+        } else if (command.kind === 'recall') recalled.push(command.gate);
+        else if (command.kind === 'start') encoding.push(command.op);
       }
       const { inFlight, roundTrip } = bench.scheduler.report();
       expect(inFlight).toBeLessThanOrEqual(roundTrip + 8 * 2000 + longest);
     };
     const finishOps = (): void => {
+      for (let gate = recalled.shift(); gate !== undefined; gate = recalled.shift()) {
+        // The gate had submitted about half of it.
+        const kept = Math.ceil((landed.get(gate)! + released.get(gate)!) / 2);
+        released.set(gate, kept);
+        obey(bench.recalled(gate, kept));
+      }
       for (let op = encoding.shift(); op !== undefined; op = encoding.shift()) {
         obey(bench.tell({ kind: 'op-encoded', op }));
         obey(bench.tell({ kind: 'op-finished', op }));
       }
     };
     const land = (gate: number): void => {
+      if (recalled.includes(gate as GateId)) return;
       landed.set(gate, released.get(gate)!);
       obey(bench.done(gate, released.get(gate)!));
     };

@@ -5,7 +5,7 @@ import type { Command, SchedulerEvent, Tuning } from './event.ts';
 import { LaneQueue, type OpRecord } from './lane-queue.ts';
 import { type GateId, type LaneId, type Op, type OpId, type Priority } from './op.ts';
 import { classOf, policies } from './policy.ts';
-import { SliceQueue } from './slice-queue.ts';
+import { type Slice, SliceQueue } from './slice-queue.ts';
 import { Window } from './window.ts';
 
 export const defaultTuning: Tuning = { enabled: true, policy: 'priority', quantum: 2_000 };
@@ -13,8 +13,11 @@ export const defaultTuning: Tuning = { enabled: true, policy: 'priority', quantu
 /** Gates of the most urgent class may have this much unfinished without asking: a run of theirs, not a flood. */
 const standingCredit: Micros = 50_000;
 
-/** While nobody more urgent has a gate open, slices go in longer trains: fewer messages, the same order. */
+/** So many quanta are released to a gate at once. It submits them at its pace, without asking for each, and can be asked to keep the rest. */
 const trainLength = 8;
+
+/** A pace is told again when it changed by this much. */
+const paceStep: Micros = 250;
 
 /**
  * Decides what runs next. `step` is the only door: no clock, no chance, no promise inside, so the same events at the same
@@ -42,6 +45,7 @@ export class Scheduler {
     this.#apply(event, now);
     this.#expire(now, commands);
     this.#credit(commands);
+    this.#recall(commands);
     this.#startOps(commands);
     this.#releaseSlices(now, commands);
     this.#wake(commands);
@@ -51,7 +55,7 @@ export class Scheduler {
   /** For the trace and the tests. */
   report(): { readonly inFlight: Micros; readonly ready: number; readonly roundTrip: Micros; readonly unfinished: number } {
     let ready = 0;
-    for (const gate of this.#gates.values()) ready += gate.ready.size;
+    for (const gate of this.#gates.values()) ready += gate.readyCount;
     return { inFlight: this.#window.inFlight, ready, roundTrip: this.#window.roundTrip, unfinished: this.#ops.size };
   }
 
@@ -60,7 +64,7 @@ export class Scheduler {
     let inFlight = 0;
     for (const gate of this.#gates.values()) {
       gate.check();
-      for (const slice of gate.inFlight) inFlight += slice.cost;
+      inFlight += gate.inFlight;
     }
     assert(Math.abs(inFlight - this.#window.inFlight) < 1, 'the window counts what the gates have in flight');
     for (const lane of this.#lanes.values()) {
@@ -78,6 +82,7 @@ export class Scheduler {
       case 'slices-ready': this.#slicesReady(event.gate, event.priority, event.costs, event.released, now); return;
       case 'slices-released': this.#slicesReleased(event.gate, event.upTo, now); return;
       case 'slices-done': this.#slicesDone(event.gate, event.upTo, now); return;
+      case 'slices-recalled': this.#slicesRecalled(event.gate, event.upTo); return;
       case 'lane-opened': this.#lanes.set(event.lane, new LaneQueue(event.lane, event.tenant, event.gate)); return;
       case 'lane-closed': this.#closeLane(event.lane); return;
       case 'op-submitted': this.#opSubmitted(event.op, now); return;
@@ -112,8 +117,20 @@ export class Scheduler {
     }
   }
 
+  #slicesRecalled(id: GateId, upTo: number): void {
+    const gate = this.#gates.get(id);
+    if (gate === undefined) return;
+    gate.isRecalling = false;
+    this.#takeBack(gate, upTo);
+  }
+
+  #takeBack(gate: SliceQueue, upTo: number): void {
+    for (let slice = gate.recall(upTo); slice !== undefined; slice = gate.recall(upTo)) this.#window.land(slice.cost);
+  }
+
   #closeGate(id: GateId): void {
-    for (const slice of this.#gates.get(id)?.inFlight ?? []) this.#window.land(slice.cost);
+    const gate = this.#gates.get(id);
+    if (gate !== undefined) this.#takeBack(gate, 0);
     this.#gates.delete(id);
   }
 
@@ -176,16 +193,19 @@ export class Scheduler {
     const classes = [...this.#gates.values()].map((gate) => this.#gateClass(gate));
     const most = Math.min(...classes);
     const least = Math.max(...classes);
+    const { enabled, quantum: short } = this.#tuning;
     let index = 0;
     for (const gate of this.#gates.values()) {
       const rank = classes[index++]!;
-      const { enabled, quantum: short } = this.#tuning;
       const credit = !enabled || this.#gates.size === 1 ? Infinity : rank === most && rank < least ? standingCredit : 0;
+      const pace = rank > most ? this.#window.bound(short) : Infinity;
       // Whoever need not ask is cut rarely: only so that its costs are known when that changes.
       const quantum = !enabled ? Infinity : credit > 0 ? short * trainLength : short;
-      if (gate.told?.credit === credit && gate.told.quantum === quantum) continue;
-      gate.told = { credit, quantum };
-      commands.push({ kind: 'credit', gate: gate.gate, credit, quantum });
+      const { leave } = gate;
+      const isSamePace = pace === leave?.pace || Math.abs(pace - (leave?.pace ?? 0)) < paceStep;
+      if (leave?.credit === credit && leave.quantum === quantum && isSamePace) continue;
+      gate.leave = { credit, pace, quantum };
+      commands.push({ kind: 'credit', gate: gate.gate, ...gate.leave });
     }
   }
 
@@ -211,12 +231,31 @@ export class Scheduler {
     }
   }
 
+  /** What was released but must be held now is asked back; what the gate has submitted already runs. */
+  #recall(commands: Command[]): void {
+    for (const gate of this.#gates.values()) {
+      const last = gate.recallable;
+      if (last === undefined || gate.leave?.pace === Infinity) continue;
+      if (!this.#isHeld(last) && !this.#isOvertaken(gate, last)) continue;
+      gate.isRecalling = true;
+      commands.push({ kind: 'recall', gate: gate.gate });
+    }
+  }
+
+  /** Another gate's more urgent slice waits for room. */
+  #isOvertaken(behind: SliceQueue, last: Slice): boolean {
+    for (const gate of this.#gates.values()) {
+      const next = gate.nextReady;
+      if (gate !== behind && next !== undefined && next.rank < last.rank && next.key < last.key) return true;
+    }
+    return false;
+  }
+
   /** Releases the smallest keys first, while the window has room. */
   #releaseSlices(now: Micros, commands: Command[]): void {
     const touched = new Set<SliceQueue>();
     for (let gate = this.#nextGate(); gate !== undefined; gate = this.#nextGate()) {
-      const slice = gate.ready.peek()!;
-      if (!this.#window.isEmpty && this.#window.inFlight >= this.#bound(slice.rank)) break;
+      if (!this.#window.isEmpty && this.#window.inFlight >= this.#bound(gate)) break;
       this.#launch(gate, now);
       touched.add(gate);
     }
@@ -226,15 +265,17 @@ export class Scheduler {
   #nextGate(): SliceQueue | undefined {
     let best: SliceQueue | undefined;
     for (const gate of this.#gates.values()) {
-      const slice = gate.ready.peek();
-      if (slice !== undefined && slice.key < (best?.ready.peek()?.key ?? Infinity) && !this.#isHeld(slice)) best = gate;
+      const slice = gate.nextReady;
+      if (slice === undefined || gate.isRecalling || slice.key >= (best?.nextReady?.key ?? Infinity)) continue;
+      if (!this.#isHeld(slice)) best = gate;
     }
     return best;
   }
 
-  #bound(rank: number): Micros {
-    const threatened = [...this.#gates.values()].some((gate) => this.#gateClass(gate) < rank);
-    return this.#window.bound(this.#tuning.quantum * (threatened ? 1 : trainLength));
+  /** One gate at a time has a train; the next one's first slice is released when the last of it is about to run. */
+  #bound(gate: SliceQueue): Micros {
+    const isShared = this.#window.inFlight > gate.inFlight;
+    return this.#window.bound(this.#tuning.quantum * (isShared ? 1 : trainLength));
   }
 
   /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it. */

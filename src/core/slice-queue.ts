@@ -15,18 +15,28 @@ export interface Slice {
   alone: boolean;
 }
 
-/** The core's picture of one gate: its slices in order, those that wait and those in flight. */
+/** What a gate was told that it may do by itself. */
+export interface Leave {
+  readonly credit: Micros;
+  readonly pace: Micros;
+  readonly quantum: Micros;
+}
+
+/** The core's picture of one gate: its slices in order, those in flight before those that are ready. */
 export class SliceQueue {
   readonly gate: GateId;
   readonly tenant: TenantId;
   readonly priority: Priority;
-  readonly ready = new Fifo<Slice>();
-  readonly inFlight = new Fifo<Slice>();
-  /** What the gate was last told; `undefined` until it was told anything. */
-  told: { readonly credit: Micros; readonly quantum: Micros } | undefined;
+  readonly #slices = new Fifo<Slice>();
+  leave: Leave | undefined;
+  /** The gate was asked to keep what it has not submitted, and has not answered. */
+  isRecalling = false;
   #announced = 0;
   #released = 0;
   #done = 0;
+  /** Slices below this have left the gate: so much a recall was answered. */
+  #submitted = 0;
+  #inFlight: Micros = 0;
 
   constructor(gate: GateId, tenant: TenantId, priority: Priority) {
     this.gate = gate;
@@ -39,19 +49,39 @@ export class SliceQueue {
     return this.#released;
   }
 
+  get readyCount(): number {
+    return this.#announced - this.#released;
+  }
+
+  /** Predicted GPU time of what was released and is not known to be done. */
+  get inFlight(): Micros {
+    return this.#inFlight;
+  }
+
+  /** The next slice to be released. */
+  get nextReady(): Slice | undefined {
+    return this.#slices.at(this.#released - this.#done);
+  }
+
+  /** The last slice that was released, if the gate may still keep it. */
+  get recallable(): Slice | undefined {
+    const isSubmitted = this.#released <= Math.max(this.#submitted, this.#done);
+    return isSubmitted || this.isRecalling ? undefined : this.#slices.at(this.#released - this.#done - 1);
+  }
+
   announce(slice: Slice): void {
-    this.ready.push(slice);
+    this.#slices.push(slice);
     this.#announced += 1;
   }
 
   /** Moves the next slice into flight. */
   release(now: Micros, alone: boolean): Slice {
-    const slice = this.ready.shift();
+    const slice = this.nextReady;
     assert(slice !== undefined, 'a slice is released only when one is ready');
     slice.releasedAt = now;
     slice.alone = alone;
-    this.inFlight.push(slice);
     this.#released += 1;
+    this.#inFlight += slice.cost;
     return slice;
   }
 
@@ -59,13 +89,28 @@ export class SliceQueue {
   land(upTo: number): Slice | undefined {
     assert(upTo <= this.#released, 'a slice is done only after it was released');
     if (this.#done >= upTo) return undefined;
+    const slice = this.#slices.shift()!;
     this.#done += 1;
-    return this.inFlight.shift();
+    this.#inFlight -= slice.cost;
+    return slice;
+  }
+
+  /** Takes the last released slice back, as the gate had not submitted it; `undefined` when all from `upTo` on are back. */
+  recall(upTo: number): Slice | undefined {
+    this.#submitted = upTo;
+    if (this.#released <= upTo) return undefined;
+    this.#released -= 1;
+    const slice = this.nextReady!;
+    this.#inFlight -= slice.cost;
+    return slice;
   }
 
   /** Every slice is in exactly one place. */
   check(): void {
-    assert(this.#announced - this.#released === this.ready.size, 'announced and not released slices are ready');
-    assert(this.#released - this.#done === this.inFlight.size, 'released and not done slices are in flight');
+    assert(this.#done <= this.#released && this.#released <= this.#announced, 'slices are announced, then released, then done');
+    assert(this.#announced - this.#done === this.#slices.size, 'every slice that is not done is here');
+    let inFlight = 0;
+    for (let i = 0; i < this.#released - this.#done; i += 1) inFlight += this.#slices.at(i)!.cost;
+    assert(inFlight === this.#inFlight, 'in flight is what was released and is not done');
   }
 }

@@ -47,7 +47,7 @@ export class DeviceContext {
       ? new SliceTimer(device, () => native.createCommandEncoder(), (commands) => native.submit(commands))
       : undefined;
     const { tenant, priority, now } = options;
-    this.gate = new Gate({ tenant, priority, queue: native, scopes: this.scopes, timer: this.timer, now }, options.switch);
+    this.gate = new Gate({ tenant, priority, queue: native, scopes: this.scopes, timer: this.timer, now, after }, options.switch);
   }
 
   get quantum(): Micros {
@@ -102,6 +102,8 @@ export class DeviceContext {
     this.gate.reportBytes(this.#bytes);
   }
 }
+
+const after = (delay: Micros, call: () => void): void => void setTimeout(call, delay / 1000);
 
 /** As the browser does for an error that no scope caught. */
 function raise(device: GPUDevice, error: GPUError): void {

@@ -22,6 +22,7 @@ export interface GateOptions {
   readonly timer: SliceTimer | undefined;
   /** µs, monotonic, of this thread. */
   readonly now: () => Micros;
+  readonly after: (delay: Micros, call: () => void) => void;
 }
 
 /** One `queue.submit`. */
@@ -87,11 +88,15 @@ export class Gate implements GateControl {
   #op = 0 as OpId;
   #priority: Priority;
   #credit: Micros = Infinity;
+  #pace: Micros = Infinity;
   #quantum: Micros = Infinity;
   #announced = 0;
   #released = 0;
   #allowed = 0;
   #outstanding: Micros = 0;
+  /** When the GPU is predicted to have done all that was submitted here; put right whenever something is done. */
+  #busyUntil: Micros = 0;
+  #isComingBack = false;
   #isWatching = false;
   #isClosed = false;
   #lastDoneAt: Micros = 0;
@@ -163,14 +168,20 @@ export class Gate implements GateControl {
     this.#drain();
   }
 
-  credit(credit: Micros, quantum: Micros): void {
+  recall(): void {
+    this.#allowed = this.#released;
+    this.#link.recalled(this.#released);
+  }
+
+  credit(credit: Micros, pace: Micros, quantum: Micros): void {
     this.#credit = credit;
+    this.#pace = pace;
     this.#quantum = quantum;
     this.#drain();
   }
 
   abandon(): void {
-    this.credit(Infinity, Infinity);
+    this.credit(Infinity, Infinity, Infinity);
   }
 
   /** Another scheduler takes over: everything of before counts as done. */
@@ -248,16 +259,42 @@ export class Gate implements GateControl {
       return true;
     }
     if (turn.slices === 0) return false;
-    let count = Math.min(turn.slices - turn.next, this.#allowed - this.#released);
-    if (count <= 0) count = this.#hasCredit(this.#costOfNext(turn)) ? 1 : 0;
+    let count = this.#paced(turn, Math.min(turn.slices - turn.next, this.#allowed - this.#released));
+    if (count <= 0) count = this.#hasCredit(this.#costOf(turn, turn.next)) ? 1 : 0;
     if (count <= 0) return false;
     this.#submitSlices(turn, count);
     return true;
   }
 
-  #costOfNext(turn: SubmitTurn): Micros {
+  /** How many of `most` slices to submit now, so that the GPU stays busy for `pace` and not much longer. Comes back when that is over. */
+  #paced(turn: SubmitTurn, most: number): number {
+    if (this.#pace === Infinity || most <= 0) return most;
+    let ahead = Math.max(0, this.#busyUntil - this.#options.now());
+    if (ahead >= this.#pace) {
+      this.#comeBack(ahead - this.#pace);
+      return 0;
+    }
+    let count = 0;
+    while (count < most && ahead < this.#pace) {
+      ahead += this.#costOf(turn, turn.next + count);
+      count += 1;
+    }
+    return count;
+  }
+
+  /** Slices are also submitted when one is known to be done; this is for the long ones, whose end is better not waited for. */
+  #comeBack(delay: Micros): void {
+    if (this.#isComingBack) return;
+    this.#isComingBack = true;
+    this.#options.after(delay, () => {
+      this.#isComingBack = false;
+      this.#drain();
+    });
+  }
+
+  #costOf(turn: SubmitTurn, slice: number): Micros {
     const { pieces } = turn.submission;
-    return turn.slices === 1 ? costOf(pieces) : pieces[turn.next]!.cost;
+    return turn.slices === 1 ? costOf(pieces) : pieces[slice]!.cost;
   }
 
   #submitSlices(turn: SubmitTurn, most: number): void {
@@ -290,7 +327,9 @@ export class Gate implements GateControl {
     this.#released += count;
     const cost = costOf(pieces);
     this.#outstanding += cost;
-    const flight: Flight = { op, upTo: this.#released, count, pieces, cost, releasedAt: this.#options.now(), doneAt: undefined };
+    const now = this.#options.now();
+    this.#busyUntil = Math.max(this.#busyUntil, now) + cost;
+    const flight: Flight = { op, upTo: this.#released, count, pieces, cost, releasedAt: now, doneAt: undefined };
     this.#flights.push(flight);
     this.#times?.submitted(pieces, flight);
     if (this.#isWatching) return;
@@ -321,6 +360,7 @@ export class Gate implements GateControl {
       }
     }
     this.#lastDoneAt = now;
+    this.#busyUntil = now + this.#outstanding;
     if (trains.length > 0) this.#link.done(upTo, trains);
     this.#drain();
   }

@@ -26,13 +26,14 @@ export class HostileSwitch implements Switch {
       control.release(released);
       this.#later(releaseOne);
     };
-    control.credit(0, 1);
+    control.credit(0, Infinity, 1);
     return {
       ready: (_op, _priority, costs) => {
         const wasIdle = released >= announced;
         announced += costs.length;
         if (wasIdle) this.#later(releaseOne);
       },
+      recalled: () => undefined,
       released: (upTo) => void (released = Math.max(released, upTo)),
       done: () => undefined,
       timed: () => undefined,

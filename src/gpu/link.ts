@@ -8,6 +8,7 @@ import type { OpId, Priority, TimedSlice, Train } from '../wire/messages.ts';
 export interface GateLink {
   ready(op: OpId, priority: Priority, costs: readonly Micros[], released: number): void;
   released(upTo: number): void;
+  recalled(upTo: number): void;
   done(upTo: number, trains: readonly Train[]): void;
   timed(slices: readonly TimedSlice[]): void;
   bufferBytes(bytes: number): void;
@@ -17,7 +18,10 @@ export interface GateLink {
 /** What a scheduler may tell a gate. */
 export interface GateControl {
   release(upTo: number): void;
-  credit(credit: Micros, quantum: Micros): void;
+  /** Keep what was released and is not submitted, and answer `recalled`. */
+  recall(): void;
+  /** `credit`: what may be unfinished without asking. `pace`: submit more of what was released while less than this is unfinished. */
+  credit(credit: Micros, pace: Micros, quantum: Micros): void;
   /** The scheduler is gone: everything passes from now on. */
   abandon(): void;
   /** Another scheduler takes over. */

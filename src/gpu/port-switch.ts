@@ -26,7 +26,8 @@ export class PortSwitch implements Switch {
       switch (data.kind) {
         case 'welcome': this.#watch(data.lock); return;
         case 'release': this.#gates.get(data.gate)?.release(data.upTo); return;
-        case 'credit': this.#gates.get(data.gate)?.credit(data.credit, data.quantum); return;
+        case 'credit': this.#gates.get(data.gate)?.credit(data.credit, data.pace, data.quantum); return;
+        case 'recall': this.#gates.get(data.gate)?.recall(); return;
         case 'start': duties.start?.(data); return;
       }
     };
@@ -49,6 +50,7 @@ export class PortSwitch implements Switch {
     return {
       ready: (op, priority, costs, released) => this.tell({ kind: 'slices-ready', gate, op, priority, costs, released }),
       released: (upTo) => this.tell({ kind: 'slices-released', gate, upTo }),
+      recalled: (upTo) => this.tell({ kind: 'slices-recalled', gate, upTo }),
       done: (upTo, trains) => this.tell({ kind: 'slices-done', gate, upTo, trains }),
       timed: (slices) => this.tell({ kind: 'slices-timed', gate, slices }),
       bufferBytes: (bytes) => this.tell({ kind: 'buffer-bytes', gate, bytes }),

@@ -9,7 +9,7 @@ Object.assign(globalThis, globals);
 const gpu = create(['backend=null']);
 
 const passing: Switch = {
-  open: () => ({ ready: () => undefined, released: () => undefined, done: () => undefined, timed: () => undefined, bufferBytes: () => undefined, closed: () => undefined }),
+  open: () => ({ ready: () => undefined, released: () => undefined, recalled: () => undefined, done: () => undefined, timed: () => undefined, bufferBytes: () => undefined, closed: () => undefined }),
 };
 
 type Observed = unknown[];
@@ -382,7 +382,7 @@ test('a scheduler that goes away lets everything pass', async () => {
   const silent: Switch = {
     open: (...args) => {
       controls.push(args[2]);
-      args[2].credit(0, 1);
+      args[2].credit(0, Infinity, 1);
       return passing.open(...args);
     },
   };

@@ -103,6 +103,7 @@ export class SchedulerLoop {
         if (known) this.#step({ ...message, gate: known.gate });
         return;
       }
+      case 'slices-recalled':
       case 'slices-released': {
         const known = thread.gates.get(message.gate);
         if (known) this.#step({ ...message, gate: known.gate });
@@ -153,7 +154,12 @@ export class SchedulerLoop {
       }
       case 'credit': {
         const gate = this.#gates.get(command.gate);
-        gate?.port.send({ kind: 'credit', gate: gate.index, credit: command.credit, quantum: command.quantum });
+        gate?.port.send({ kind: 'credit', gate: gate.index, credit: command.credit, pace: command.pace, quantum: command.quantum });
+        return;
+      }
+      case 'recall': {
+        const gate = this.#gates.get(command.gate);
+        gate?.port.send({ kind: 'recall', gate: gate.index });
         return;
       }
       case 'expire': this.#expire(command.op); return;

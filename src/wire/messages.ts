@@ -31,6 +31,7 @@ export type ToScheduler =
       readonly released: number;
     }
   | { readonly kind: 'slices-released'; readonly gate: GateIndex; readonly upTo: number }
+  | { readonly kind: 'slices-recalled'; readonly gate: GateIndex; readonly upTo: number }
   | { readonly kind: 'slices-done'; readonly gate: GateIndex; readonly upTo: number; readonly trains: readonly Train[] }
   | { readonly kind: 'slices-timed'; readonly gate: GateIndex; readonly slices: readonly TimedSlice[] }
   | { readonly kind: 'buffer-bytes'; readonly gate: GateIndex; readonly bytes: number }
@@ -61,7 +62,8 @@ export type FromScheduler =
   /** Comes first. `lock` is a Web Lock that the scheduler holds while it lives; '' for one in the same thread. */
   | { readonly kind: 'welcome'; readonly lock: string }
   | { readonly kind: 'release'; readonly gate: GateIndex; readonly upTo: number }
-  | { readonly kind: 'credit'; readonly gate: GateIndex; readonly credit: Micros; readonly quantum: Micros }
+  | { readonly kind: 'recall'; readonly gate: GateIndex }
+  | { readonly kind: 'credit'; readonly gate: GateIndex; readonly credit: Micros; readonly pace: Micros; readonly quantum: Micros }
   | { readonly kind: 'start'; readonly op: OpId; readonly priority: Priority };
 
 /** From the page to the scheduler, beside the calls of `SchedulerControl`. */
