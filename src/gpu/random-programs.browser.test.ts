@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { HostileSwitch } from './hostile-switch.ts';
@@ -77,12 +77,12 @@ const firstDispatch: fc.Arbitrary<Dispatch> = fc.record({
 });
 const row = fc.nat(3);
 const words = fc.integer({ min: 1, max: copyWords });
-const copy = fc.record({ kind: fc.constant('copy' as const), from: place, to: place, words });
+const copying = fc.record({ kind: fc.constant('copy' as const), from: place, to: place, words });
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 20, arbitrary: fc.tuple(firstDispatch, fc.array(dispatch, { maxLength: 4 })).map(([first, rest]) => ({ kind: 'pass' as const, dispatches: [first, ...rest] })) },
-  { weight: 8, arbitrary: copy.filter(({ from, to }) => from.buffer !== to.buffer) },
+  { weight: 8, arbitrary: copying.filter(({ from, to }) => from.buffer !== to.buffer) },
   // Within one buffer it is refused: such programs are compared too, in what they raise.
-  { weight: 1, arbitrary: copy.map((one) => ({ ...one, to: one.from })) },
+  { weight: 1, arbitrary: copying.map((one) => ({ ...one, to: one.from })) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('clear' as const), place, words }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('to texture' as const, 'from texture' as const), buffer, range, row }) },
 );
