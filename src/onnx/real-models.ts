@@ -67,7 +67,8 @@ export class ModelFolder {
       return [{ feeds, expected: expected.length > 0 && isRight(0) ? await this.#tensors(outputs, expected) : undefined }];
     }
     return Promise.all(datasets.map(async (set, index) => ({
-      feeds: await this.#tensors(inputs, set.inputs),
+      // Some files leave out leading ones, so the manifest's shapes hold.
+      feeds: reshaped(inputs, await this.#tensors(inputs, set.inputs)),
       expected: isRight(index) ? await this.#tensors(outputs, set.outputs) : undefined,
     })));
   }
@@ -77,6 +78,9 @@ export class ModelFolder {
     return Object.fromEntries(tensors);
   }
 }
+
+const reshaped = (inputs: readonly ManifestInput[], feeds: Feeds): Feeds =>
+  Object.fromEntries(inputs.map(({ name, shape }) => [name, { ...feeds[name]!, dims: shape }]));
 
 function generate({ dtype, shape, gen = 'mod256' }: ManifestInput): Tensor {
   assert(dtype !== 'string', 'only numbers are generated');

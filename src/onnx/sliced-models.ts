@@ -6,7 +6,7 @@ import { scheduleDevice } from '../gpu/scheduled-device.ts';
 import { describe, type Outcome } from '../wire/failure.ts';
 import type { Feeds, Tensor } from '../wire/tensor.ts';
 import { requestOnnxDevice } from './device.ts';
-import type { ModelFolder, RealModel } from './real-models.ts';
+import type { ModelFolder, RealModel, Sample } from './real-models.ts';
 import { Rival } from './rival.ts';
 import { type OnnxRuntime, openOnnx } from './runtime.ts';
 import { wasmPaths } from './wasm-paths.ts';
@@ -67,19 +67,29 @@ export class SlicedModels {
     const wanted = await this.#runPlain(bytes, samples.map(({ feeds }) => feeds));
     const slicesBefore = this.#switch.released;
     this.#rival.start();
-    const { model: id } = valueOf(await this.#onnx.load(bytes, { name: model.id }));
+    let seen, rival;
+    try {
+      seen = await this.#runSliced(bytes, samples, wanted, repeats);
+    } finally {
+      rival = await this.#rival.stop();
+    }
+    const slices = this.#switch.released - slicesBefore;
+    return { ...seen, runs: repeats * samples.length, slices, rivalRounds: rival.rounds, isRivalRight: rival.isRight };
+  }
+
+  async #runSliced(bytes: Uint8Array, samples: readonly Sample[], wanted: readonly Feeds[], repeats: number): Promise<Pick<Comparison, 'differences' | 'errors'>> {
+    const { model } = valueOf(await this.#onnx.load(bytes, { name: 'sliced' }));
     const differences: string[] = [];
     const errors: string[] = [];
     for (let run = 0; run < repeats; run += 1) {
       for (const [index, { feeds, expected }] of samples.entries()) {
-        const outputs = valueOf(await this.#onnx.run(id, feeds, { encoded: () => undefined }));
+        const outputs = valueOf(await this.#onnx.run(model, feeds, { encoded: () => undefined }));
         differences.push(...compareAll(wanted[index]!, outputs, sameBits).map((where) => `run ${run}, sample ${index}: ${where}`));
         if (expected) errors.push(...compareAll(expected, outputs, isNear).map((where) => `run ${run}, sample ${index}: ${where}`));
       }
     }
-    await this.#onnx.release(id);
-    const { rounds, isRight } = await this.#rival.stop();
-    return { differences, errors, runs: repeats * samples.length, slices: this.#switch.released - slicesBefore, rivalRounds: rounds, isRivalRight: isRight };
+    await this.#onnx.release(model);
+    return { differences, errors };
   }
 
   async #runPlain(bytes: Uint8Array, samples: readonly Feeds[]): Promise<readonly Feeds[]> {
