@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { ModelFolder } from './real-models.ts';
 import { SlicedModels } from './sliced-models.ts';
@@ -9,6 +9,9 @@ const models = await folder.models();
 const quick = models.filter(({ kind, webgpu }) => kind !== 'node' && webgpu.ok && webgpu.warmMs <= 2000);
 /** Cases that plain onnxruntime-web runs on the GPU; the others have no dispatch to cut at. */
 const operators = models.filter(({ kind, webgpu }) => kind === 'node' && webgpu.ok && webgpu.perRun!.dispatchWorkgroups > 0);
+
+// Shaders of some models compile for many seconds where other programs want the cores too.
+vi.setConfig({ testTimeout: 180_000 });
 
 let sliced: SlicedModels;
 beforeAll(async () => { sliced = await SlicedModels.open(folder); });
