@@ -3,7 +3,7 @@ import { Heap } from '../base/heap.ts';
 import type { Micros } from '../base/units.ts';
 import type { Command, SchedulerEvent, Tuning } from './event.ts';
 import { LaneQueue, type OpRecord } from './lane-queue.ts';
-import { type GateId, type LaneId, type Op, type OpId, type Priority } from './op.ts';
+import { type GateId, type LaneId, type Op, type OpId, priorities, type Priority } from './op.ts';
 import { classOf, policies } from './policy.ts';
 import { type Slice, SliceQueue } from './slice-queue.ts';
 import { Window } from './window.ts';
@@ -15,6 +15,9 @@ const standingCredit: Micros = 50_000;
 
 /** So many quanta are released to a gate at once. It submits them at its pace, without asking for each, and can be asked to keep the rest. */
 const trainLength = 8;
+
+/** A class that asked for nothing for so long is not defended in advance: its next op finds as much in flight as the others like. */
+const alertness: Micros = 1_000_000;
 
 /** A pace is told again when it changed by this much. */
 const paceStep: Micros = 250;
@@ -33,6 +36,8 @@ export class Scheduler {
   readonly #ops = new Map<OpId, OpRecord>();
   readonly #deadlines = new Heap<OpRecord>();
   readonly #window = new Window();
+  /** When each class last asked for anything, by rank. */
+  readonly #activeAt: Micros[] = priorities.map(() => -Infinity);
   #wakeAt: Micros = Infinity;
 
   constructor(tuning: Tuning = defaultTuning) {
@@ -44,7 +49,7 @@ export class Scheduler {
     const commands: Command[] = [];
     this.#apply(event, now);
     this.#expire(now, commands);
-    this.#credit(commands);
+    this.#credit(now, commands);
     this.#recall(commands);
     this.#startOps(commands);
     this.#releaseSlices(now, commands);
@@ -100,6 +105,7 @@ export class Scheduler {
     if (gate === undefined) return; // Told on its way out.
     const key = this.#keyOf(priority, now);
     const rank = this.#classOf(priority);
+    this.#activeAt[rank] = now;
     for (const cost of costs) gate.announce({ cost, key, rank, releasedAt: 0, alone: false });
     this.#slicesReleased(id, released, now);
   }
@@ -144,6 +150,7 @@ export class Scheduler {
     if (lane === undefined || this.#ops.has(op.op)) return; // The lane is gone and its edge settles the op, or it was told twice.
     const record: OpRecord = { op, key: this.#keyOf(op.priority, now), rank: this.#classOf(op.priority), state: 'waiting' };
     this.#ops.set(op.op, record);
+    this.#activeAt[record.rank] = now;
     lane.waiting.push(record.key, record);
     if (op.deadlineAt < Infinity) this.#deadlines.push(op.deadlineAt, record);
   }
@@ -189,16 +196,19 @@ export class Scheduler {
   }
 
   /** Tells each gate what it may do without asking, when that changed. */
-  #credit(commands: Command[]): void {
+  #credit(now: Micros, commands: Command[]): void {
     const classes = [...this.#gates.values()].map((gate) => this.#gateClass(gate));
     const most = Math.min(...classes);
     const least = Math.max(...classes);
     const { enabled, quantum: short } = this.#tuning;
+    // What asks shares the long window.
+    const share = this.#window.bound(short * trainLength) / Math.max(1, classes.filter((rank) => rank > most || most === least).length);
     let index = 0;
     for (const gate of this.#gates.values()) {
       const rank = classes[index++]!;
       const credit = !enabled || this.#gates.size === 1 ? Infinity : rank === most && rank < least ? standingCredit : 0;
-      const pace = rank > most ? this.#window.bound(short) : Infinity;
+      const tight = this.#window.bound(short);
+      const pace = credit > 0 ? Infinity : this.#isDefended(rank, now) ? tight : Math.max(tight, Math.round(share));
       // Whoever need not ask is cut rarely: only so that its costs are known when that changes.
       const quantum = !enabled ? Infinity : credit > 0 ? short * trainLength : short;
       const { leave } = gate;
@@ -254,28 +264,43 @@ export class Scheduler {
   /** Releases the smallest keys first, while the window has room. */
   #releaseSlices(now: Micros, commands: Command[]): void {
     const touched = new Set<SliceQueue>();
-    for (let gate = this.#nextGate(); gate !== undefined; gate = this.#nextGate()) {
-      if (!this.#window.isEmpty && this.#window.inFlight >= this.#bound(gate)) break;
+    for (let gate = this.#nextGate(now); gate !== undefined; gate = this.#nextGate(now)) {
       this.#launch(gate, now);
       touched.add(gate);
     }
     for (const gate of touched) commands.push({ kind: 'release', gate: gate.gate, upTo: gate.released });
   }
 
-  #nextGate(): SliceQueue | undefined {
+  /** Whose slice goes next; `undefined` when nothing is ready, or it must wait for room. */
+  #nextGate(now: Micros): SliceQueue | undefined {
     let best: SliceQueue | undefined;
     for (const gate of this.#gates.values()) {
       const slice = gate.nextReady;
       if (slice === undefined || gate.isRecalling || slice.key >= (best?.nextReady?.key ?? Infinity)) continue;
-      if (!this.#isHeld(slice)) best = gate;
+      if (this.#isHeld(slice)) continue;
+      if (!this.#isDefended(slice.rank, now) && !this.#hasRoomOfItsOwn(gate)) continue;
+      best = gate;
     }
-    return best;
+    const slice = best?.nextReady;
+    if (best === undefined || slice === undefined || this.#window.isEmpty || !this.#isDefended(slice.rank, now)) return best;
+    return this.#hasRoomAmongAll(best) ? best : undefined;
   }
 
-  /** One gate at a time has a train; the next one's first slice is released when the last of it is about to run. */
-  #bound(gate: SliceQueue): Micros {
-    const isShared = this.#window.inFlight > gate.inFlight;
-    return this.#window.bound(this.#tuning.quantum * (isShared ? 1 : trainLength));
+  /** While nobody more urgent is about, every gate has a train: what one leaves free between two slices the others fill. */
+  #hasRoomOfItsOwn(gate: SliceQueue): boolean {
+    return gate.inFlight < this.#window.bound(this.#tuning.quantum * trainLength);
+  }
+
+  /** Otherwise one gate at a time has a train; the next one's first slice is released when the last of it is about to run. */
+  #hasRoomAmongAll(gate: SliceQueue): boolean {
+    const { inFlight } = this.#window;
+    return inFlight < this.#window.bound(this.#tuning.quantum * (inFlight > gate.inFlight ? 1 : trainLength));
+  }
+
+  /** A more urgent class asked for something not long ago, so that it will again. */
+  #isDefended(rank: number, now: Micros): boolean {
+    for (let other = 0; other < rank; other += 1) if (now - this.#activeAt[other]! < alertness) return true;
+    return false;
   }
 
   /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it. */

@@ -3,8 +3,12 @@ import type { Micros } from '../base/units.ts';
 /** Which clock a cost was taken with; the two are never mixed. */
 export type CostClock = 'timestamp' | 'wall';
 
-/** Weight of a new sample once the estimate has settled. */
-const weight = 1 / 8;
+/**
+ * Weights of a new sample once the estimate has settled, if it is below or above. What else ran on the GPU meanwhile only makes
+ * a slice longer, so the estimate follows the lower samples: it settles where a fifth of them lies below.
+ */
+const weightBelow = 1 / 8;
+const weightAbove = 1 / 32;
 /** Until then the least sample counts: the first ones carry shader warm-up. */
 const settledAfter = 3;
 
@@ -31,18 +35,23 @@ export class CostEstimate {
     this.#samples += 1;
     if (this.#samples === 1) this.#micros = micros;
     else if (this.#samples <= settledAfter) this.#micros = Math.min(this.#micros, micros);
-    else this.#micros += (clamp(micros, this.#micros) - this.#micros) * weight;
+    else this.#follow(micros);
   }
 
   /** A slice of several took `ratio` of what was predicted for all of them together. */
   scale(ratio: number): void {
     if (this.isUnknown) return;
     this.#samples += 1;
-    this.#micros += (clamp(this.#micros * ratio, this.#micros) - this.#micros) * weight;
+    this.#follow(this.#micros * ratio);
+  }
+
+  #follow(sample: Micros): void {
+    const difference = clamp(sample, this.#micros) - this.#micros;
+    this.#micros += difference * (difference < 0 ? weightBelow : weightAbove);
   }
 }
 
-/** One outlier (a thread that was not running, a clock that jumped) moves an estimate by a quarter of itself at most. */
+/** One outlier (a thread that was not running, a clock that jumped) moves an estimate by a tenth of itself at most. */
 const clamp = (sample: Micros, around: Micros): Micros => Math.min(Math.max(sample, around / 4), around * 3 + 1);
 
 /** Costs per (pipeline, workgroup count). Grows with the number of different dispatches a program has, which is finite. */
