@@ -36,7 +36,8 @@ export type SchedulerEvent =
 /** What the edge must do now. */
 export type Command =
   | { readonly kind: 'start'; readonly lane: LaneId; readonly op: OpId; readonly priority: Priority }
-  | { readonly kind: 'release'; readonly gate: GateId; readonly upTo: number }
+  /** `crowd` gates, this one included, have slices on the GPU: each of them takes so much longer. */
+  | { readonly kind: 'release'; readonly gate: GateId; readonly upTo: number; readonly crowd: number }
   /** The gate keeps what was released and it has not submitted yet, and says how much that is. */
   | { readonly kind: 'recall'; readonly gate: GateId }
   /**

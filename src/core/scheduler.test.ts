@@ -79,14 +79,15 @@ test('switched off, every gate passes everything; switched on, the order returns
   expect(credits(bench.tell({ kind: 'tuned', tuning: { enabled: true } }))).toBe('1:0 2:50000');
 });
 
-test('a gate is released a train of slices, and the rest as those are done', () => {
+test('a gate is released a train of slices, and the next when half of it is done', () => {
   const bench = new Bench();
   bench.open(1, 'background');
   bench.open(2, 'background');
   expect(releases(bench.ready(1, 'background', new Array<number>(20).fill(2000)))).toBe('1<9');
-  expect(releases(bench.done(1, 1))).toBe('1<10');
-  expect(bench.done(1, 1), 'told twice').toEqual([]);
-  expect(releases(bench.done(1, 10))).toBe('1<19');
+  expect(releases(bench.done(1, 4))).toBe('');
+  expect(releases(bench.done(1, 5))).toBe('1<14');
+  expect(bench.done(1, 5), 'told twice').toEqual([]);
+  expect(releases(bench.done(1, 14))).toBe('1<20');
 });
 
 test('while a more urgent class is about, trains are submitted at the pace of one window; otherwise those that ask share a long one', () => {
@@ -146,7 +147,7 @@ test('under fifo no class overtakes, and none has credit', () => {
   bench.lane(2);
   bench.ready(1, 'background', new Array<number>(20).fill(2000));
   expect(recalls(bench.submit(2, 'user-blocking').commands)).toEqual([]);
-  expect(releases(bench.done(1, 1))).toBe('1<10');
+  expect(releases(bench.done(1, 5))).toBe('1<14');
 });
 
 test('from the arrival of an urgent op until it is encoded, less urgent slices are recalled and held', () => {
@@ -184,7 +185,7 @@ test('work that has waited longer than its class is patient is not held any more
   bench.ready(1, 'background', new Array<number>(12).fill(2000));
   bench.now = 5_000_001;
   expect(recalls(bench.submit(2, 'user-blocking').commands)).toEqual([]);
-  expect(releases(bench.done(1, 2))).toBe('1<11');
+  expect(releases(bench.done(1, 5))).toBe('1<12');
 });
 
 test('a lane encodes one op at a time, the most urgent first, and starts the next while the last one still runs on the GPU', () => {

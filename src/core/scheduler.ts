@@ -16,6 +16,9 @@ const standingCredit: Micros = 50_000;
 /** So many quanta are released to a gate at once. It submits them at its pace, without asking for each, and can be asked to keep the rest. */
 const trainLength = 8;
 
+/** While nobody more urgent is about, slices are so many times longer: each costs the browser a round trip. */
+const coarse = 4;
+
 /** A class that asked for nothing for so long is not defended in advance: its next op finds as much in flight as the others like. */
 const alertness: Micros = 1_000_000;
 
@@ -207,10 +210,10 @@ export class Scheduler {
     for (const gate of this.#gates.values()) {
       const rank = classes[index++]!;
       const credit = !enabled || this.#gates.size === 1 ? Infinity : rank === most && rank < least ? standingCredit : 0;
+      const isTight = credit === 0 && this.#isDefended(rank, now);
+      const quantum = !enabled ? Infinity : isTight ? short : short * coarse;
       const tight = this.#window.bound(short);
-      const pace = credit > 0 ? Infinity : this.#isDefended(rank, now) ? tight : Math.max(tight, Math.round(share));
-      // Whoever need not ask is cut rarely: only so that its costs are known when that changes.
-      const quantum = !enabled ? Infinity : credit > 0 ? short * trainLength : short;
+      const pace = credit > 0 ? Infinity : isTight ? tight : Math.max(tight, Math.round(share));
       const { leave } = gate;
       const isSamePace = pace === leave?.pace || Math.abs(pace - (leave?.pace ?? 0)) < paceStep;
       if (leave?.credit === credit && leave.quantum === quantum && isSamePace) continue;
@@ -264,37 +267,45 @@ export class Scheduler {
   /** Releases the smallest keys first, while the window has room. */
   #releaseSlices(now: Micros, commands: Command[]): void {
     const touched = new Set<SliceQueue>();
-    for (let gate = this.#nextGate(now); gate !== undefined; gate = this.#nextGate(now)) {
+    for (let gate = this.#nextGate(now, touched); gate !== undefined; gate = this.#nextGate(now, touched)) {
       this.#launch(gate, now);
       touched.add(gate);
     }
-    for (const gate of touched) commands.push({ kind: 'release', gate: gate.gate, upTo: gate.released });
+    let crowd = 0;
+    for (const gate of this.#gates.values()) crowd += gate.hasFlights ? 1 : 0;
+    for (const gate of touched) commands.push({ kind: 'release', gate: gate.gate, upTo: gate.released, crowd });
   }
 
   /** Whose slice goes next; `undefined` when nothing is ready, or it must wait for room. */
-  #nextGate(now: Micros): SliceQueue | undefined {
+  #nextGate(now: Micros, filling: ReadonlySet<SliceQueue>): SliceQueue | undefined {
     let best: SliceQueue | undefined;
     for (const gate of this.#gates.values()) {
       const slice = gate.nextReady;
       if (slice === undefined || gate.isRecalling || slice.key >= (best?.nextReady?.key ?? Infinity)) continue;
       if (this.#isHeld(slice)) continue;
-      if (!this.#isDefended(slice.rank, now) && !this.#hasRoomOfItsOwn(gate)) continue;
+      if (!this.#isDefended(slice.rank, now) && !this.#hasRoomOfItsOwn(gate, filling)) continue;
       best = gate;
     }
     const slice = best?.nextReady;
     if (best === undefined || slice === undefined || this.#window.isEmpty || !this.#isDefended(slice.rank, now)) return best;
-    return this.#hasRoomAmongAll(best) ? best : undefined;
+    return this.#hasRoomAmongAll(best, filling) ? best : undefined;
   }
 
   /** While nobody more urgent is about, every gate has a train: what one leaves free between two slices the others fill. */
-  #hasRoomOfItsOwn(gate: SliceQueue): boolean {
-    return gate.inFlight < this.#window.bound(this.#tuning.quantum * trainLength);
+  #hasRoomOfItsOwn(gate: SliceQueue, filling: ReadonlySet<SliceQueue>): boolean {
+    return gate.inFlight < this.#fill(gate, filling);
+  }
+
+  /** A train is filled up when half of it is done, and then whole: as XSched waits for half of what is in flight. */
+  #fill(gate: SliceQueue, filling: ReadonlySet<SliceQueue>): Micros {
+    const train = this.#window.bound(this.#tuning.quantum * trainLength);
+    return filling.has(gate) ? train : train / 2;
   }
 
   /** Otherwise one gate at a time has a train; the next one's first slice is released when the last of it is about to run. */
-  #hasRoomAmongAll(gate: SliceQueue): boolean {
+  #hasRoomAmongAll(gate: SliceQueue, filling: ReadonlySet<SliceQueue>): boolean {
     const { inFlight } = this.#window;
-    return inFlight < this.#window.bound(this.#tuning.quantum * (inFlight > gate.inFlight ? 1 : trainLength));
+    return inFlight < (inFlight > gate.inFlight ? this.#window.bound(this.#tuning.quantum) : this.#fill(gate, filling));
   }
 
   /** A more urgent class asked for something not long ago, so that it will again. */

@@ -49,6 +49,10 @@ export class SliceQueue {
     return this.#released;
   }
 
+  get hasFlights(): boolean {
+    return this.#released > this.#done;
+  }
+
   get readyCount(): number {
     return this.#announced - this.#released;
   }

@@ -9,8 +9,9 @@ export type CostClock = 'timestamp' | 'wall';
  */
 const weightBelow = 1 / 8;
 const weightAbove = 1 / 32;
-/** Until then the least sample counts: the first ones carry shader warm-up. */
-const settledAfter = 3;
+const settledAfter = 16;
+/** The first samples carry shader warm-up: the least of them counts. */
+const warmUp = 3;
 
 /** What one kind of dispatch costs, learned from the times of the slices it was part of. */
 export class CostEstimate {
@@ -22,8 +23,9 @@ export class CostEstimate {
     return this.#samples === 0;
   }
 
-  get samples(): number {
-    return this.#samples;
+  /** Timed often enough to be trusted. */
+  get isSettled(): boolean {
+    return this.#samples >= settledAfter;
   }
 
   get micros(): Micros {
@@ -34,7 +36,7 @@ export class CostEstimate {
   observe(micros: Micros): void {
     this.#samples += 1;
     if (this.#samples === 1) this.#micros = micros;
-    else if (this.#samples <= settledAfter) this.#micros = Math.min(this.#micros, micros);
+    else if (this.#samples <= warmUp) this.#micros = Math.min(this.#micros, micros);
     else this.#follow(micros);
   }
 

@@ -164,6 +164,7 @@ export class CuttingEncoder {
   }
 
   count(estimate: CostEstimate): void {
+    if (!estimate.isSettled) this.#context.timer?.learn();
     this.#part.cost += estimate.isUnknown ? unknownCost : estimate.micros;
     this.#part.estimates.push(estimate);
   }
@@ -189,7 +190,10 @@ export class CuttingEncoder {
   #timed(descriptor: GPUComputePassDescriptor | undefined): GPUComputePassDescriptor | undefined;
   #timed(descriptor: GPUComputePassDescriptor | undefined): GPUComputePassDescriptor | undefined {
     const { timer } = this.#context;
-    if (timer === undefined || !this.#context.isMeasuring) return descriptor;
+    if (timer === undefined || !this.#context.isMeasuring || !timer.isDue()) {
+      this.#part.isUntimed = true;
+      return descriptor;
+    }
     const pair = timer.take();
     this.#part.pairs.push(pair);
     return { ...descriptor, timestampWrites: timer.writes(pair) };

@@ -103,7 +103,7 @@ export class DeviceContext {
   }
 }
 
-const after = (delay: Micros, call: () => void): void => void setTimeout(call, delay / 1000);
+const after = (delay: Micros, call: () => void): void => void setTimeout(call, Math.ceil(delay / 1000));
 
 /** As the browser does for an error that no scope caught. */
 function raise(device: GPUDevice, error: GPUError): void {

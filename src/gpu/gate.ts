@@ -25,6 +25,12 @@ export interface GateOptions {
   readonly after: (delay: Micros, call: () => void) => void;
 }
 
+/** While slices follow each other by the clock, one notice per so much of them puts the clock right. */
+const noticeAfter: Micros = 5_000;
+
+/** While the gate goes on, the scheduler hears of what is done after so much of it. */
+const newsAfter: Micros = 8_000;
+
 /** One `queue.submit`. */
 export interface Submission {
   readonly commands: readonly GPUCommandBuffer[];
@@ -97,9 +103,15 @@ export class Gate implements GateControl {
   /** When the GPU is predicted to have done all that was submitted here; put right whenever something is done. */
   #busyUntil: Micros = 0;
   #isComingBack = false;
+  #crowd = 1;
+  #doneUpTo = 0;
+  #doneCost: Micros = 0;
   #isWatching = false;
+  #unwatched: Micros = 0;
   #isClosed = false;
   #lastDoneAt: Micros = 0;
+  /** What is done and the scheduler was not told of. */
+  #landed: Train[] = [];
   /** Grows when another scheduler takes over and numbering starts again. */
   #epoch = 0;
 
@@ -163,7 +175,8 @@ export class Gate implements GateControl {
     this.#announce();
   }
 
-  release(upTo: number): void {
+  release(upTo: number, crowd: number): void {
+    this.#crowd = crowd;
     this.#allowed = Math.max(this.#allowed, Math.min(upTo, this.#announced));
     this.#drain();
   }
@@ -171,6 +184,7 @@ export class Gate implements GateControl {
   recall(): void {
     this.#allowed = this.#released;
     this.#link.recalled(this.#released);
+    if (this.#unwatched > 0) this.#watch();
   }
 
   credit(credit: Micros, pace: Micros, quantum: Micros): void {
@@ -189,6 +203,8 @@ export class Gate implements GateControl {
     this.#flush();
     this.#epoch += 1;
     this.#flights.clear();
+    this.#landed = [];
+    this.#doneCost = 0;
     this.#announced = this.#released = this.#allowed = this.#outstanding = 0;
     this.#link = to.open(this.#options.tenant, this.#options.priority, this);
   }
@@ -269,6 +285,7 @@ export class Gate implements GateControl {
   /** How many of `most` slices to submit now, so that the GPU stays busy for `pace` and not much longer. Comes back when that is over. */
   #paced(turn: SubmitTurn, most: number): number {
     if (this.#pace === Infinity || most <= 0) return most;
+    if (this.#outstanding >= this.#pace + 2 * noticeAfter) return 0; // Slower than predicted: the next notice will tell.
     let ahead = Math.max(0, this.#busyUntil - this.#options.now());
     if (ahead >= this.#pace) {
       this.#comeBack(ahead - this.#pace);
@@ -276,13 +293,14 @@ export class Gate implements GateControl {
     }
     let count = 0;
     while (count < most && ahead < this.#pace) {
-      ahead += this.#costOf(turn, turn.next + count);
+      ahead += this.#costOf(turn, turn.next + count) * this.#crowd;
       count += 1;
     }
+    if (ahead >= this.#pace) this.#comeBack(ahead - this.#pace);
     return count;
   }
 
-  /** Slices are also submitted when one is known to be done; this is for the long ones, whose end is better not waited for. */
+  /** Slices are submitted by the clock, and when others are known to be done. */
   #comeBack(delay: Micros): void {
     if (this.#isComingBack) return;
     this.#isComingBack = true;
@@ -328,17 +346,22 @@ export class Gate implements GateControl {
     const cost = costOf(pieces);
     this.#outstanding += cost;
     const now = this.#options.now();
-    this.#busyUntil = Math.max(this.#busyUntil, now) + cost;
-    const flight: Flight = { op, upTo: this.#released, count, pieces, cost, releasedAt: now, doneAt: undefined };
+    this.#busyUntil = Math.max(this.#busyUntil, now) + cost * this.#crowd;
+    const flight: Flight = { op, upTo: this.#released, count, pieces, cost, releasedAt: now, doneAt: undefined, crowd: this.#crowd };
     this.#flights.push(flight);
+    this.#unwatched += cost;
     this.#times?.submitted(pieces, flight);
     if (this.#isWatching) return;
     this.#isWatching = true;
     queueMicrotask(() => this.#watch());
   }
 
+  /** Asks to be told when all that was submitted is done. Not of every slice while more will follow by the clock: each notice costs as much as many slices. */
   #watch(): void {
     this.#isWatching = false;
+    const isMoreToCome = this.#pace < Infinity && this.#released < this.#allowed;
+    if (isMoreToCome && this.#unwatched < noticeAfter) return;
+    this.#unwatched = 0;
     const upTo = this.#released;
     const epoch = this.#epoch;
     const landed = (): void => this.#land(upTo, epoch);
@@ -354,15 +377,31 @@ export class Gate implements GateControl {
       this.#flights.shift();
       flight.doneAt = now;
       this.#outstanding = this.#flights.size === 0 ? 0 : this.#outstanding - flight.cost;
+      this.#doneUpTo = flight.upTo;
+      this.#doneCost += flight.cost;
       trains.push({ op: flight.op, count: flight.count, predicted: Math.round(flight.cost), releasedAt: flight.releasedAt, doneAt: now });
       if (this.#times === undefined) {
-        learn(flight.pieces.flatMap((piece) => piece.estimates), now - Math.max(flight.releasedAt, this.#lastDoneAt));
+        const took = now - Math.max(flight.releasedAt, this.#lastDoneAt);
+        learn(flight.pieces.flatMap((piece) => piece.estimates), took / flight.crowd);
       }
     }
     this.#lastDoneAt = now;
-    this.#busyUntil = now + this.#outstanding;
-    if (trains.length > 0) this.#link.done(upTo, trains);
+    this.#busyUntil = now + this.#outstanding * this.#crowd;
+    this.#landed.push(...trains);
     this.#drain();
+    if (this.#isNewsDue()) this.#tellDone();
+  }
+
+  /** The scheduler hears at once when the gate has nothing more to do for it, and otherwise now and then: each message costs both threads. */
+  #isNewsDue(): boolean {
+    if (this.#landed.length === 0) return false;
+    return this.#released >= this.#allowed || this.#flights.size === 0 || this.#doneCost >= newsAfter;
+  }
+
+  #tellDone(): void {
+    this.#link.done(this.#doneUpTo, this.#landed);
+    this.#landed = [];
+    this.#doneCost = 0;
   }
 }
 

@@ -23,7 +23,7 @@ export class HostileSwitch implements Switch {
       if (!isOpen || released >= announced) return;
       released += 1;
       this.released += 1;
-      control.release(released);
+      control.release(released, 1);
       this.#later(releaseOne);
     };
     control.credit(0, Infinity, 1);

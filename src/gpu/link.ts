@@ -17,7 +17,8 @@ export interface GateLink {
 
 /** What a scheduler may tell a gate. */
 export interface GateControl {
-  release(upTo: number): void;
+  /** Slices below `upTo` may go. `crowd` gates, this one included, have slices on the GPU, so each takes that much longer. */
+  release(upTo: number, crowd: number): void;
   /** Keep what was released and is not submitted, and answer `recalled`. */
   recall(): void;
   /** `credit`: what may be unfinished without asking. `pace`: submit more of what was released while less than this is unfinished. */

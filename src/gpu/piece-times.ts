@@ -7,19 +7,24 @@ import type { GpuInterval, SliceTimer } from './slice-timer.ts';
 /** When pieces were known to be done, once they are. */
 export interface Landing {
   readonly op: OpId;
+  /** How many gates shared the GPU: what was measured is so many times the cost. */
+  readonly crowd: number;
   doneAt: Micros | undefined;
 }
 
 /** Turns GPU timestamps of pieces into learned costs, and into spans on this thread's clock. */
 export class PieceTimes {
   readonly #timer: SliceTimer;
-  readonly #tell: (slices: readonly TimedSlice[]) => void;
   /** How far this thread's clock is ahead of the GPU's: the least lead ever seen is the one with the least delay in it. */
   #lead: Micros = Infinity;
+  #read: TimedSlice[] = [];
 
   constructor(timer: SliceTimer, tell: (slices: readonly TimedSlice[]) => void) {
     this.#timer = timer;
-    this.#tell = tell;
+    timer.whenRead(() => {
+      if (this.#read.length > 0) tell(this.#read);
+      this.#read = [];
+    });
   }
 
   submitted(pieces: readonly Piece[], landing: Landing): void {
@@ -36,9 +41,9 @@ export class PieceTimes {
     if (intervals.length < piece.pairs.length) return; // A part of it is not known, so the whole is not.
     let took = 0;
     for (const { beginAt, endAt } of intervals) took += endAt - beginAt;
-    learn(piece.estimates, took);
+    learn(piece.estimates, took / landing.crowd);
     if (landing.doneAt === undefined) return;
     this.#lead = Math.min(this.#lead, landing.doneAt - intervals.at(-1)!.endAt);
-    this.#tell([{ op: landing.op, startAt: intervals[0]!.beginAt + this.#lead, cost: took, predicted: Math.round(piece.cost) }]);
+    this.#read.push({ op: landing.op, startAt: intervals[0]!.beginAt + this.#lead, cost: took, predicted: Math.round(piece.cost) });
   }
 }

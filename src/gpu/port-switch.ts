@@ -25,7 +25,7 @@ export class PortSwitch implements Switch {
     port.onmessage = ({ data }) => {
       switch (data.kind) {
         case 'welcome': this.#watch(data.lock); return;
-        case 'release': this.#gates.get(data.gate)?.release(data.upTo); return;
+        case 'release': this.#gates.get(data.gate)?.release(data.upTo, data.crowd); return;
         case 'credit': this.#gates.get(data.gate)?.credit(data.credit, data.pace, data.quantum); return;
         case 'recall': this.#gates.get(data.gate)?.recall(); return;
         case 'start': duties.start?.(data); return;

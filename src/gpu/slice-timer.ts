@@ -21,21 +21,27 @@ export interface GpuInterval {
 
 type Reading = { readonly pairs: readonly TimedPair[]; settle(intervals: readonly GpuInterval[]): void };
 
+/** While costs are being learned every slice is timed; afterwards one of so many. */
+const sampleEvery = 4;
+/** How long one dispatch whose cost is not settled keeps every slice timed, in slices. */
+const learningSpan = 64;
+
 /** Times passes with `timestamp-query`, in one shared query set, read back in batches and never awaited on the way. */
 export class SliceTimer {
-  readonly #device: GPUDevice;
   readonly #submit: (commands: GPUCommandBuffer[]) => void;
   readonly #encoder: () => GPUCommandEncoder;
   readonly #queries: GPUQuerySet;
   readonly #resolved: GPUBuffer;
   readonly #readbacks: GPUBuffer[] = [];
   #taken = 0;
+  #asked = 0;
+  #learning = learningSpan;
   #waiting: Reading[] = [];
   #waitingPairs = 0;
+  #wasRead: () => void = () => undefined;
 
   /** `encoder` and `submit` are the device's own, unwrapped: what the timer does must not take its turn in the gate. */
   constructor(device: GPUDevice, encoder: () => GPUCommandEncoder, submit: (commands: GPUCommandBuffer[]) => void) {
-    this.#device = device;
     this.#encoder = encoder;
     this.#submit = submit;
     this.#queries = device.createQuerySet({ type: 'timestamp', count: pairCount * 2 });
@@ -43,6 +49,18 @@ export class SliceTimer {
     for (let i = 0; i < readbackCount; i += 1) {
       this.#readbacks.push(device.createBuffer({ size: bytes, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ }));
     }
+  }
+
+  /** Something whose cost is not settled is about. */
+  learn(): void {
+    this.#learning = learningSpan;
+  }
+
+  /** Whether the next pass should be timed. */
+  isDue(): boolean {
+    this.#asked += 1;
+    if (this.#learning > 0) this.#learning -= 1;
+    return this.#learning > 0 || this.#asked % sampleEvery === 0;
   }
 
   take(): TimedPair {
@@ -53,6 +71,11 @@ export class SliceTimer {
 
   writes(pair: TimedPair): GPUComputePassTimestampWrites {
     return { querySet: this.#queries, beginningOfPassWriteIndex: pair.index * 2, endOfPassWriteIndex: pair.index * 2 + 1 };
+  }
+
+  /** Calls back after each reading, when all it knows has been told. */
+  whenRead(call: () => void): void {
+    this.#wasRead = call;
   }
 
   /** These passes were submitted; `settle` is called once with what is known of them, unless the device goes first. */
@@ -79,6 +102,7 @@ export class SliceTimer {
         for (const reading of readings) reading.settle(this.#read(stamps, reading.pairs));
         readback.unmap();
         this.#readbacks.push(readback);
+        this.#wasRead();
         this.collect(idle && this.#waitingPairs >= readAfter);
       },
       () => undefined, // The device is gone and its times with it.

@@ -149,7 +149,7 @@ export class SchedulerLoop {
       case 'start': this.#lanes.get(command.lane)?.send({ kind: 'start', op: command.op, priority: command.priority }); return;
       case 'release': {
         const gate = this.#gates.get(command.gate);
-        gate?.port.send({ kind: 'release', gate: gate.index, upTo: command.upTo });
+        gate?.port.send({ kind: 'release', gate: gate.index, upTo: command.upTo, crowd: command.crowd });
         return;
       }
       case 'credit': {

@@ -61,7 +61,7 @@ export interface TimedSlice {
 export type FromScheduler =
   /** Comes first. `lock` is a Web Lock that the scheduler holds while it lives; '' for one in the same thread. */
   | { readonly kind: 'welcome'; readonly lock: string }
-  | { readonly kind: 'release'; readonly gate: GateIndex; readonly upTo: number }
+  | { readonly kind: 'release'; readonly gate: GateIndex; readonly upTo: number; readonly crowd: number }
   | { readonly kind: 'recall'; readonly gate: GateIndex }
   | { readonly kind: 'credit'; readonly gate: GateIndex; readonly credit: Micros; readonly pace: Micros; readonly quantum: Micros }
   | { readonly kind: 'start'; readonly op: OpId; readonly priority: Priority };
