@@ -83,6 +83,7 @@ test('a gate is released a train of slices, and the next when half of it is done
   const bench = new Bench();
   bench.open(1, 'background');
   bench.open(2, 'background');
+  bench.alert();
   expect(releases(bench.ready(1, 'background', new Array<number>(20).fill(2000)))).toBe('1<9');
   expect(releases(bench.done(1, 4))).toBe('');
   expect(releases(bench.done(1, 5))).toBe('1<14');
@@ -97,7 +98,7 @@ test('while a more urgent class is about, trains are submitted at the pace of on
   expect(paces(bench.open(2, 'background'))).toBe('1:8250 2:8250');
   expect(paces(bench.open(3, 'user-blocking'))).toBe('3:Infinity');
   bench.lane(3);
-  expect(paces(bench.submit(3, 'user-blocking').commands)).toBe('1:2500 2:2500');
+  expect(paces(bench.submit(3, 'user-blocking').commands)).toBe('1:1500 2:1500');
   bench.now = 1_000_001;
   expect(paces(bench.tell({ kind: 'op-encoded', op: 1 as OpId })), 'nothing urgent for a second').toBe('1:8250 2:8250');
 });
@@ -106,8 +107,8 @@ test('while nobody more urgent is about, every gate has a train', () => {
   const bench = new Bench();
   bench.open(1, 'background');
   bench.open(2, 'background');
-  expect(releases(bench.ready(1, 'background', [2000, 2000]))).toBe('1<2');
-  expect(releases(bench.ready(2, 'background', new Array<number>(20).fill(2000)))).toBe('2<9');
+  expect(releases(bench.ready(1, 'background', [8000, 8000]))).toBe('1<2');
+  expect(releases(bench.ready(2, 'background', new Array<number>(20).fill(8000)))).toBe('2<9');
 });
 
 test('otherwise one gate at a time has a train; the next begins when the last slice of it is about to run', () => {
@@ -145,7 +146,7 @@ test('under fifo no class overtakes, and none has credit', () => {
   bench.open(2, 'user-blocking');
   expect(credits(bench.tell({ kind: 'tuned', tuning: { policy: 'fifo' } }))).toBe('1:0 2:0');
   bench.lane(2);
-  bench.ready(1, 'background', new Array<number>(20).fill(2000));
+  bench.ready(1, 'background', new Array<number>(20).fill(8000));
   expect(recalls(bench.submit(2, 'user-blocking').commands)).toEqual([]);
   expect(releases(bench.done(1, 5))).toBe('1<14');
 });
@@ -182,10 +183,10 @@ test('work that has waited longer than its class is patient is not held any more
   bench.open(1, 'background');
   bench.open(2, 'user-blocking');
   bench.lane(2);
-  bench.ready(1, 'background', new Array<number>(12).fill(2000));
+  bench.ready(1, 'background', new Array<number>(12).fill(8000));
   bench.now = 5_000_001;
   expect(recalls(bench.submit(2, 'user-blocking').commands)).toEqual([]);
-  expect(releases(bench.done(1, 5))).toBe('1<12');
+  expect(releases(bench.done(1, 9))).toBe('1<12');
 });
 
 test('a lane encodes one op at a time, the most urgent first, and starts the next while the last one still runs on the GPU', () => {
@@ -300,7 +301,7 @@ test('whatever happens, slices leave in order, never beyond window and one slice
         else if (command.kind === 'start') encoding.push(command.op);
       }
       const { inFlight, roundTrip } = bench.scheduler.report();
-      expect(inFlight).toBeLessThanOrEqual(4 * (roundTrip + 8 * 2000 + longest));
+      expect(inFlight).toBeLessThanOrEqual(4 * (roundTrip + 8 * 8000 + longest));
     };
     const finishOps = (): void => {
       for (let gate = recalled.shift(); gate !== undefined; gate = recalled.shift()) {

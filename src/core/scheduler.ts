@@ -139,7 +139,7 @@ export class Scheduler {
 
   #closeGate(id: GateId): void {
     const gate = this.#gates.get(id);
-    if (gate !== undefined) this.#takeBack(gate, 0);
+    if (gate !== undefined) this.#takeBack(gate, 0); // What runs there is nobody's any more.
     this.#gates.delete(id);
   }
 
@@ -205,14 +205,14 @@ export class Scheduler {
     const least = Math.max(...classes);
     const { enabled, quantum: short } = this.#tuning;
     // What asks shares the long window.
-    const share = this.#window.bound(short * trainLength) / Math.max(1, classes.filter((rank) => rank > most || most === least).length);
+    const share = this.#window.bound(short * coarse * 2) / Math.max(1, classes.filter((rank) => rank > most || most === least).length);
     let index = 0;
     for (const gate of this.#gates.values()) {
       const rank = classes[index++]!;
       const credit = !enabled || this.#gates.size === 1 ? Infinity : rank === most && rank < least ? standingCredit : 0;
       const isTight = credit === 0 && this.#isDefended(rank, now);
       const quantum = !enabled ? Infinity : isTight ? short : short * coarse;
-      const tight = this.#window.bound(short);
+      const tight = this.#window.bound(short / 2);
       const pace = credit > 0 ? Infinity : isTight ? tight : Math.max(tight, Math.round(share));
       const { leave } = gate;
       const isSamePace = pace === leave?.pace || Math.abs(pace - (leave?.pace ?? 0)) < paceStep;
@@ -298,7 +298,7 @@ export class Scheduler {
 
   /** A train is filled up when half of it is done, and then whole: as XSched waits for half of what is in flight. */
   #fill(gate: SliceQueue, filling: ReadonlySet<SliceQueue>): Micros {
-    const train = this.#window.bound(this.#tuning.quantum * trainLength);
+    const train = this.#window.bound((gate.leave?.quantum ?? this.#tuning.quantum) * trainLength);
     return filling.has(gate) ? train : train / 2;
   }
 

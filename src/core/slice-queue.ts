@@ -102,7 +102,7 @@ export class SliceQueue {
   /** Takes the last released slice back, as the gate had not submitted it; `undefined` when all from `upTo` on are back. */
   recall(upTo: number): Slice | undefined {
     this.#submitted = upTo;
-    if (this.#released <= upTo) return undefined;
+    if (this.#released <= Math.max(upTo, this.#done)) return undefined;
     this.#released -= 1;
     const slice = this.nextReady!;
     this.#inFlight -= slice.cost;

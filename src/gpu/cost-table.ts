@@ -5,10 +5,10 @@ export type CostClock = 'timestamp' | 'wall';
 
 /**
  * Weights of a new sample once the estimate has settled, if it is below or above. What else ran on the GPU meanwhile only makes
- * a slice longer, so the estimate follows the lower samples: it settles where a fifth of them lies below.
+ * a slice longer, so the estimate follows the lower samples: it settles where a third of them lies below.
  */
 const weightBelow = 1 / 8;
-const weightAbove = 1 / 32;
+const weightAbove = 1 / 16;
 const settledAfter = 16;
 /** The first samples carry shader warm-up: the least of them counts. */
 const warmUp = 3;
@@ -53,7 +53,7 @@ export class CostEstimate {
   }
 }
 
-/** One outlier (a thread that was not running, a clock that jumped) moves an estimate by a tenth of itself at most. */
+/** One outlier (a thread that was not running, a clock that jumped) moves an estimate by an eighth of itself at most. */
 const clamp = (sample: Micros, around: Micros): Micros => Math.min(Math.max(sample, around / 4), around * 3 + 1);
 
 /** Costs per (pipeline, workgroup count). Grows with the number of different dispatches a program has, which is finite. */

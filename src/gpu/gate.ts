@@ -25,11 +25,8 @@ export interface GateOptions {
   readonly after: (delay: Micros, call: () => void) => void;
 }
 
-/** While slices follow each other by the clock, one notice per so much of them puts the clock right. */
-const noticeAfter: Micros = 5_000;
-
-/** While the gate goes on, the scheduler hears of what is done after so much of it. */
-const newsAfter: Micros = 8_000;
+/** While the gate goes on, the scheduler hears of what is done after so many quanta. */
+const newsAfter = 4;
 
 /** One `queue.submit`. */
 export interface Submission {
@@ -107,7 +104,6 @@ export class Gate implements GateControl {
   #doneUpTo = 0;
   #doneCost: Micros = 0;
   #isWatching = false;
-  #unwatched: Micros = 0;
   #isClosed = false;
   #lastDoneAt: Micros = 0;
   /** What is done and the scheduler was not told of. */
@@ -184,7 +180,6 @@ export class Gate implements GateControl {
   recall(): void {
     this.#allowed = this.#released;
     this.#link.recalled(this.#released);
-    if (this.#unwatched > 0) this.#watch();
   }
 
   credit(credit: Micros, pace: Micros, quantum: Micros): void {
@@ -252,7 +247,9 @@ export class Gate implements GateControl {
       if (turn.kind === 'call') this.#call(turn);
       else if (!this.#submitSome(turn)) break;
     }
-    if (this.#released > Math.max(before, this.#allowed)) this.#link.released(this.#released);
+    if (this.#released === before) return;
+    this.#watch(); // Now, so that it travels with the submit.
+    if (this.#released > this.#allowed) this.#link.released(this.#released);
   }
 
   /** Everything now, whatever the scheduler says. */
@@ -285,7 +282,8 @@ export class Gate implements GateControl {
   /** How many of `most` slices to submit now, so that the GPU stays busy for `pace` and not much longer. Comes back when that is over. */
   #paced(turn: SubmitTurn, most: number): number {
     if (this.#pace === Infinity || most <= 0) return most;
-    if (this.#outstanding >= this.#pace + 2 * noticeAfter) return 0; // Slower than predicted: the next notice will tell.
+    // Behind what runs there is enough, whatever the clock says: the next notice will tell.
+    if (this.#outstanding >= this.#pace + (this.#flights.peek()?.cost ?? 0)) return 0;
     let ahead = Math.max(0, this.#busyUntil - this.#options.now());
     if (ahead >= this.#pace) {
       this.#comeBack(ahead - this.#pace);
@@ -349,19 +347,16 @@ export class Gate implements GateControl {
     this.#busyUntil = Math.max(this.#busyUntil, now) + cost * this.#crowd;
     const flight: Flight = { op, upTo: this.#released, count, pieces, cost, releasedAt: now, doneAt: undefined, crowd: this.#crowd };
     this.#flights.push(flight);
-    this.#unwatched += cost;
     this.#times?.submitted(pieces, flight);
     if (this.#isWatching) return;
     this.#isWatching = true;
     queueMicrotask(() => this.#watch());
   }
 
-  /** Asks to be told when all that was submitted is done. Not of every slice while more will follow by the clock: each notice costs as much as many slices. */
+  /** Asks to be told when all that was submitted is done; once for what was submitted together, since each notice costs the browser as much as many dispatches. */
   #watch(): void {
+    if (!this.#isWatching) return;
     this.#isWatching = false;
-    const isMoreToCome = this.#pace < Infinity && this.#released < this.#allowed;
-    if (isMoreToCome && this.#unwatched < noticeAfter) return;
-    this.#unwatched = 0;
     const upTo = this.#released;
     const epoch = this.#epoch;
     const landed = (): void => this.#land(upTo, epoch);
@@ -395,7 +390,7 @@ export class Gate implements GateControl {
   /** The scheduler hears at once when the gate has nothing more to do for it, and otherwise now and then: each message costs both threads. */
   #isNewsDue(): boolean {
     if (this.#landed.length === 0) return false;
-    return this.#released >= this.#allowed || this.#flights.size === 0 || this.#doneCost >= newsAfter;
+    return this.#released >= this.#allowed || this.#flights.size === 0 || this.#doneCost >= newsAfter * this.#quantum;
   }
 
   #tellDone(): void {
