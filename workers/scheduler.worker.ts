@@ -4,14 +4,11 @@ import { SchedulerLoop } from '../src/loop/scheduler-loop.ts';
 import { transferablesOf } from '../src/trace/batch.ts';
 import { TraceRecorder } from '../src/trace/recorder.ts';
 import { holdForLife } from '../src/wire/life-lock.ts';
-import { typedPort } from '../src/wire/port.ts';
 import type { PageToScheduler, SchedulerControl, SchedulerToPage } from '../src/wire/messages.ts';
 
 /** Room between two flushes: far more than 100 ms can hold. */
 const traceCapacity = 16_384;
 const flushEvery = 100;
-
-let loop: SchedulerLoop | undefined;
 
 const control: SchedulerControl = {
   async open(page, lock, timeOrigin) {
@@ -24,10 +21,7 @@ const control: SchedulerControl = {
     });
     page.onmessage = ({ data }: MessageEvent<PageToScheduler>) => opened.fromPage(data);
     setInterval(() => opened.flushTrace(), flushEvery);
-    loop = opened;
   },
-  attach: (port) => loop?.attach(typedPort(port)),
-  tune: (tuning) => loop?.tune(tuning),
 };
 
 expose(control);

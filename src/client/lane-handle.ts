@@ -1,15 +1,15 @@
 import { type Remote, transfer, wrap } from 'comlink';
-import type { LaneId, OpId, Priority } from '../core/op.ts';
 import { describe, type Failure, type Outcome } from '../wire/failure.ts';
-import { whenGone } from '../wire/life-lock.ts';
-import type { LaneControl, LaneToPage, LoadedModel, LoadRequest, PageToLane } from '../wire/messages.ts';
+import type { LaneControl, LaneId, LaneToPage, LoadedModel, LoadRequest, OpId, PageToLane } from '../wire/messages.ts';
 import type { PendingRun } from './pending-run.ts';
+import type { Priority } from './priority.ts';
 import type { SchedulerHandle } from './scheduler-handle.ts';
+import { WorkerLife } from './worker-life.ts';
 
-/** A model that was loaded, and is loaded again on every new worker; `number` is what the present one calls it. */
+/** A model that was loaded, and is loaded again on every new worker; `number` is what the present one calls it, or why it would not load there. */
 export interface KeptModel {
   readonly request: LoadRequest;
-  number: number | undefined;
+  number: Outcome<number>;
 }
 
 export interface LaneWorld {
@@ -19,18 +19,27 @@ export interface LaneWorld {
   notice(notice: { code: string; tenant?: string; message: string }): void;
 }
 
-/** A lane that dies this often within `restartWindow` stays dead. */
-const restartLimit = 5;
-const restartWindow = 60_000;
+/** A lane that dies this often without ending a run well rests: for `restTime` (ms) what is asked of it fails at once, then the next call starts it again. */
+const deathLimit = 5;
+const restTime = 2_000;
+
+/** How often a load whose worker went away is tried again. */
+const retryLimit = 1;
 
 /** The worker behind a lane, as long as it lives. */
 interface Living {
   readonly lane: LaneId;
-  readonly worker: Worker;
+  readonly life: WorkerLife;
   readonly control: Remote<LaneControl>;
   readonly page: MessagePort;
-  readonly watch: AbortController;
-  readonly gone: Promise<Failure>;
+  /** Settles when all models are loaded, or it died on the way. */
+  readonly ready: Promise<void>;
+}
+
+interface Pending {
+  readonly run: PendingRun;
+  readonly model: KeptModel;
+  isSent: boolean;
 }
 
 /**
@@ -42,44 +51,59 @@ export class LaneHandle {
   readonly priority: Priority;
   readonly #world: LaneWorld;
   readonly #models = new Set<KeptModel>();
-  readonly #runs = new Map<OpId, { readonly run: PendingRun; readonly model: KeptModel }>();
-  readonly #deaths: number[] = [];
-  #living: Promise<Outcome<Living>>;
+  readonly #runs = new Map<OpId, Pending>();
+  #living: Living | undefined;
+  #loadCount = 0;
+  #deathCount = 0;
+  #lastDeath: { readonly at: number; readonly failure: Failure } | undefined;
   #isClosed = false;
 
   constructor(tenant: string, priority: Priority, world: LaneWorld) {
     this.tenant = tenant;
     this.priority = priority;
     this.#world = world;
-    this.#living = this.#open();
   }
 
   async load(request: LoadRequest): Promise<Outcome<{ readonly kept: KeptModel; readonly loaded: LoadedModel }>> {
-    for (let attempt = 0; ; attempt += 1) {
-      const living = await this.#living;
-      if (!living.ok) return living;
-      const outcome = await Promise.race([living.value.control.load(request), failedWhen(living.value.gone)]);
-      if (outcome.ok) {
-        const kept: KeptModel = { request, number: outcome.value.model };
-        this.#models.add(kept);
-        return { ok: true, value: { kept, loaded: outcome.value } };
+    this.#loadCount += 1;
+    try {
+      for (let attempt = 0; ; attempt += 1) {
+        const living = this.#alive();
+        if ('code' in living) return { ok: false, failure: living };
+        await living.ready;
+        const outcome = await living.life.settle<Outcome<LoadedModel>>(living.control.load(request));
+        if (outcome.ok && living === this.#living) {
+          const kept: KeptModel = { request, number: { ok: true, value: outcome.value.model } };
+          this.#models.add(kept);
+          return { ok: true, value: { kept, loaded: outcome.value } };
+        }
+        if (!outcome.ok && !isDeath(outcome.failure)) return outcome;
+        const failure = await living.life.gone; // A lane that reports its device lost is replaced, perhaps a little later.
+        if (!isDeath(failure) || attempt >= retryLimit) return { ok: false, failure };
       }
-      const { code } = outcome.failure;
-      if ((code !== 'device-lost' && code !== 'worker-crashed') || attempt > 0) return outcome;
+    } finally {
+      this.#loadCount -= 1;
     }
   }
 
   /** Sends a run on its way; its promise settles in any case. */
   start(run: PendingRun, model: KeptModel): void {
-    this.#runs.set(run.op, { run, model });
-    void this.#send(run, model);
+    if (this.#isClosed || !this.#models.has(model)) {
+      run.fail(closed);
+      return;
+    }
+    const pending: Pending = { run, model, isSent: false };
+    this.#runs.set(run.op, pending);
+    void this.#send(pending);
   }
 
   /** The caller has been told; the lane need not go on. */
   cancel(op: OpId, reason: string): void {
-    if (!this.#runs.delete(op)) return;
+    const pending = this.#runs.get(op);
+    this.#runs.delete(op);
+    if (pending?.isSent !== true) return;
     this.#world.scheduler.send({ kind: 'op-cancelled', op });
-    void this.#living.then((living) => living.ok && this.#post(living.value, { kind: 'abort', op, reason }));
+    this.#post({ kind: 'abort', op, reason });
   }
 
   expired(op: OpId): void {
@@ -95,48 +119,61 @@ export class LaneHandle {
       this.cancel(op, 'the model was closed');
       pending.run.fail(closed);
     }
-    const living = await this.#living;
-    if (living.ok && model.number !== undefined) await Promise.race([living.value.control.release(model.number), living.value.gone]);
+    const living = this.#living;
+    await living?.ready;
+    if (living === this.#living && model.number.ok) await living?.life.settle(living.control.release(model.number.value));
   }
 
   get isEmpty(): boolean {
-    return this.#models.size === 0;
+    return this.#models.size === 0 && this.#loadCount === 0;
   }
 
   /** Another scheduler took over: it learns of the lane and of all that is unfinished. */
-  async reattach(): Promise<void> {
-    const living = await this.#living;
-    if (!living.ok) return;
-    const port = this.#world.scheduler.port();
-    void living.value.control.attach(transfer(port, [port]));
-    for (const { run } of this.#runs.values()) this.#submit(run, living.value);
+  reattach(): void {
+    const living = this.#living;
+    if (living === undefined) return;
+    const port = this.#world.scheduler.attach(living.lane);
+    living.control.attach(transfer(port, [port])).catch((error: unknown) => living.life.crash(String(error)));
+    for (const { run, isSent } of [...this.#runs.values()]) {
+      if (!isSent) continue;
+      if (run.mayResubmit()) this.#submit(run, living);
+      else this.#fail(run, { code: 'worker-crashed', worker: 'scheduler', detail: 'it crashed again and again during this run' });
+    }
+  }
+
+  failRuns(failure: Failure): void {
+    for (const { run } of [...this.#runs.values()]) this.#fail(run, failure);
   }
 
   close(failure: Failure = closed): void {
     this.#isClosed = true;
-    for (const { run } of this.#runs.values()) run.fail(failure);
-    this.#runs.clear();
-    void this.#living.then((living) => living.ok && this.#end(living.value));
+    this.failRuns(failure);
+    this.#living?.life.end(failure);
+    this.#leave();
   }
 
-  async #send(run: PendingRun, model: KeptModel): Promise<void> {
-    const living = await this.#living;
-    if (!this.#runs.has(run.op)) return; // Cancelled meanwhile.
-    const failure = !living.ok ? living.failure : model.number === undefined ? closed : undefined;
-    if (failure !== undefined) {
-      this.#runs.delete(run.op);
-      run.fail(failure);
+  async #send(pending: Pending): Promise<void> {
+    const { run, model } = pending;
+    const living = this.#alive();
+    if ('code' in living) {
+      this.#fail(run, living);
       return;
     }
-    const { value } = living as { value: Living };
+    await living.ready;
+    // It was settled meanwhile; or the worker died, and whoever saw that has seen to the run.
+    if (this.#runs.get(run.op) !== pending || living !== this.#living) return;
+    if (!model.number.ok) {
+      this.#fail(run, model.number.failure);
+      return;
+    }
     try {
-      this.#post(value, { kind: 'feed', op: run.op, model: model.number!, feeds: run.feeds }, [...run.transfer]);
+      this.#post({ kind: 'feed', op: run.op, model: model.number.value, feeds: run.feeds }, [...run.transfer]);
     } catch (error) {
-      this.#runs.delete(run.op);
-      run.fail({ code: 'invalid-argument', detail: `the feeds cannot be sent: ${String(error)}` }, error);
+      this.#fail(run, { code: 'invalid-argument', detail: `the feeds cannot be sent: ${String(error)}` }, error);
       return;
     }
-    this.#submit(run, value);
+    pending.isSent = true;
+    this.#submit(run, living);
   }
 
   #submit({ op, name, priority, deadlineAt }: PendingRun, { lane }: Living): void {
@@ -144,94 +181,96 @@ export class LaneHandle {
     this.#world.scheduler.send({ kind: 'op-submitted', op: { op, lane, name, priority, tenant: this.tenant as never }, deadline });
   }
 
-  #post({ page }: Living, message: PageToLane, moved: Transferable[] = []): void {
-    page.postMessage(message, moved);
+  #post(message: PageToLane, moved: Transferable[] = []): void {
+    this.#living?.page.postMessage(message, moved);
   }
 
-  async #open(): Promise<Outcome<Living>> {
+  #fail(run: PendingRun, failure: Failure, cause?: unknown): void {
+    this.cancel(run.op, describe(failure));
+    run.fail(failure, cause);
+  }
+
+  /** The worker, started when there is none; or why there can be none now. */
+  #alive(): Living | Failure {
+    if (this.#isClosed) return closed;
     const { scheduler } = this.#world;
-    await scheduler.ready;
-    const lane = this.#world.nextLane();
-    const worker = this.#world.spawn(this.tenant);
+    if (scheduler.failure !== undefined) return scheduler.failure;
+    if (this.#living !== undefined) return this.#living;
+    if (this.#deathCount >= deathLimit && performance.now() < this.#lastDeath!.at + restTime) return this.#lastDeath!.failure;
+    try {
+      return (this.#living = this.#open(this.#world.spawn(this.tenant)));
+    } catch (error) {
+      return { code: 'worker-crashed', worker: 'lane', detail: String(error) };
+    }
+  }
+
+  #open(worker: Worker): Living {
+    const life: WorkerLife = new WorkerLife(worker, 'lane', (failure) => this.#died(failure));
     const control = wrap<LaneControl>(worker);
+    const lane = this.#world.nextLane();
     const { port1: page, port2 } = new MessageChannel();
-    const port = scheduler.port();
-    const watch = new AbortController();
-    const lock = `switchyard lane ${crypto.randomUUID()}`;
-    const crashed = (detail: string): Failure => ({ code: 'worker-crashed', worker: 'lane', detail });
-    let tell!: (failure: Failure) => void;
-    const gone = new Promise<Failure>((resolve) => (tell = resolve));
-    worker.onerror = (event) => {
-      event.preventDefault();
-      tell(crashed(event.message || 'the worker could not be started'));
-    };
     page.onmessage = ({ data }: MessageEvent<LaneToPage>) => {
-      if (data.kind === 'lost') tell(data.failure);
+      if (data.kind === 'lost') life.die(data.failure);
       else this.#ended(data);
     };
+    const lock = `switchyard lane ${crypto.randomUUID()}`;
+    life.watch(lock, control.live(lock));
+    const port = this.#world.scheduler.attach(lane);
     const { tenant, priority } = this;
-    const opening = control.open({ lane, tenant, priority, lock }, transfer(port, [port]), transfer(port2, [port2]));
-    const opened = await Promise.race([opening, failedWhen(gone)]);
-    const living: Living = { lane, worker, control, page, watch, gone };
-    if (!opened.ok) {
-      this.#end(living);
-      return opened;
+    const opened = control.open({ lane, tenant, priority }, transfer(port, [port]), transfer(port2, [port2]));
+    const ready = life.settle<Outcome<null>>(opened).then(async (outcome) => {
+      if (outcome.ok) await this.#reload(living);
+      else life.die(outcome.failure);
+    });
+    const living: Living = { lane, life, control, page, ready };
+    return living;
+  }
+
+  /** The models of the worker before. One that does not load again fails its runs and no others. */
+  async #reload({ life, control }: Living): Promise<void> {
+    for (const model of this.#models) {
+      const loaded = await life.settle<Outcome<LoadedModel>>(control.load(model.request));
+      model.number = loaded.ok ? { ok: true, value: loaded.value.model } : loaded;
     }
-    whenGone(lock, watch.signal, () => tell(crashed('it ended without a word')));
-    void gone.then((failure) => this.#replace(living, failure));
-    return { ok: true, value: living };
   }
 
   #ended({ op, outcome }: LaneToPage & { kind: 'result' }): void {
     const pending = this.#runs.get(op);
     if (pending === undefined) return;
-    const isDeath = !outcome.ok && (outcome.failure.code === 'device-lost' || outcome.failure.code === 'worker-crashed');
-    if (isDeath) return; // The lane is replaced, and this run is tried again there.
+    if (!outcome.ok && isDeath(outcome.failure)) return; // The lane is replaced, and this run is tried again there.
+    if (outcome.ok) this.#deathCount = 0;
     this.#runs.delete(op);
     pending.run.end(outcome);
   }
 
-  #replace(dead: Living, failure: Failure): void {
-    this.#end(dead);
-    if (this.#isClosed) return;
-    const now = performance.now();
-    this.#deaths.push(now);
-    const recent = this.#deaths.filter((at) => at > now - restartWindow).length;
+  /** The worker ended, or can do no more: what it had in flight goes to the next one. */
+  #died(failure: Failure): void {
+    this.#leave();
+    this.#deathCount += 1;
+    this.#lastDeath = { at: performance.now(), failure };
     this.#world.notice({ code: failure.code, tenant: this.tenant, message: `${this.tenant}: ${describe(failure)}` });
-    for (const { run } of this.#runs.values()) {
-      if (run.mayRetry()) continue;
-      this.#runs.delete(run.op);
-      run.fail(failure);
+    const again: Pending[] = [];
+    for (const pending of [...this.#runs.values()]) {
+      const mayRetry = isDeath(failure) && pending.run.mayRetry({ wasSent: pending.isSent });
+      pending.isSent = false;
+      if (mayRetry) again.push(pending);
+      else this.#fail(pending.run, failure);
     }
-    if (recent > restartLimit) {
-      this.#living = Promise.resolve({ ok: false, failure });
-      for (const { run } of this.#runs.values()) run.fail(failure);
-      this.#runs.clear();
-      return;
-    }
-    this.#living = this.#reopen();
-    for (const { run, model } of this.#runs.values()) void this.#send(run, model);
+    if (isDeath(failure) && this.#models.size > 0) this.#alive(); // Also when nothing is in flight: the next call finds it ready.
+    for (const pending of again) void this.#send(pending);
   }
 
-  /** A new worker with all models of the old one. A model that does not load again fails its runs and no others. */
-  async #reopen(): Promise<Outcome<Living>> {
-    const opened = await this.#open();
-    if (!opened.ok) return opened;
-    for (const model of this.#models) {
-      const loaded = await Promise.race([opened.value.control.load(model.request), failedWhen(opened.value.gone)]);
-      model.number = loaded.ok ? loaded.value.model : undefined;
-    }
-    return opened;
-  }
-
-  #end({ worker, watch, page, lane }: Living): void {
-    watch.abort();
-    page.close();
-    worker.terminate();
-    this.#world.scheduler.send({ kind: 'lane-closed', lane });
+  #leave(): void {
+    const living = this.#living;
+    if (living === undefined) return;
+    this.#living = undefined;
+    living.page.close();
+    this.#world.scheduler.send({ kind: 'lane-closed', lane: living.lane });
+    for (const model of this.#models) model.number = { ok: false, failure: closed };
   }
 }
 
 const closed: Failure = { code: 'closed', detail: 'it was closed' };
 
-const failedWhen = async (gone: Promise<Failure>): Promise<{ readonly ok: false; readonly failure: Failure }> => ({ ok: false, failure: await gone });
+/** Whether the worker that said so is of no more use. */
+const isDeath = ({ code }: Failure): boolean => code === 'device-lost' || code === 'worker-crashed';

@@ -9,6 +9,9 @@ export type Outputs = Readonly<Record<string, Tensor>>;
 /** How often a run whose lane went away is tried again. */
 const retryLimit = 1;
 
+/** How many schedulers a run may outlive: were it the run that crashes them, this ends the circle. */
+const schedulerLimit = 3;
+
 /** One `model.run` from the call until its promise settles; it settles once, whatever happens to the workers. */
 export class PendingRun {
   readonly op: OpId;
@@ -22,6 +25,7 @@ export class PendingRun {
   #settle!: { resolve(outputs: Outputs): void; reject(error: SwitchyardError): void };
   #isSettled = false;
   #retries = 0;
+  #schedulers = 0;
   #onSettled: () => void = () => undefined;
 
   constructor(op: OpId, name: string, feeds: Feeds, options: { priority: Priority; deadlineAt: Micros; transfer: readonly Transferable[] }) {
@@ -44,9 +48,15 @@ export class PendingRun {
   }
 
   /** Whether it may be sent to a new lane: once, and only while its tensors are still here. */
-  mayRetry(): boolean {
+  mayRetry({ wasSent }: { readonly wasSent: boolean }): boolean {
     this.#retries += 1;
-    return this.#retries <= retryLimit && this.transfer.length === 0;
+    return this.#retries <= retryLimit && !(wasSent && this.transfer.length > 0);
+  }
+
+  /** Whether a scheduler that took over is to be told of it. */
+  mayResubmit(): boolean {
+    this.#schedulers += 1;
+    return this.#schedulers <= schedulerLimit;
   }
 
   end(outcome: Outcome<Outputs>): void {

@@ -25,7 +25,14 @@ type Home = { [home]?: Switch | undefined };
 
 /** Makes `switchyard` the one that `scheduleGpu` joins in this thread when it is not told another. */
 export function settle(switchyard: Switchyard): void {
-  Object.defineProperty(globalThis, home, { configurable: true, get: () => (switchyard.isClosed ? undefined : switchyard.switch) });
+  Object.defineProperty(globalThis, home, {
+    configurable: true,
+    get: () => (switchyard.isClosed ? undefined : switchyard.switch),
+    // The thread's own, once this one is closed.
+    set(value: Switch) {
+      Object.defineProperty(globalThis, home, { configurable: true, writable: true, value });
+    },
+  });
 }
 
 /**

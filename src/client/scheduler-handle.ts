@@ -1,82 +1,108 @@
-import { type Remote, transfer, wrap } from 'comlink';
-import type { Tuning } from '../core/event.ts';
-import { whenGone } from '../wire/life-lock.ts';
-import type { PageToScheduler, SchedulerControl, SchedulerToPage } from '../wire/messages.ts';
+import { transfer, wrap } from 'comlink';
+import type { Failure } from '../wire/failure.ts';
+import type { LaneId, PageToScheduler, SchedulerControl, SchedulerToPage, Tuning } from '../wire/messages.ts';
+import { SwitchyardError } from './error.ts';
+import { WorkerLife } from './worker-life.ts';
+
+/** A scheduler that does not come up this often in a row stays away. */
+const startAttempts = 3;
+
+/** What the page does about what happens to its scheduler. */
+export interface SchedulerWorld {
+  spawn(): Worker;
+  heard(message: SchedulerToPage): void;
+  /** Another worker took over, with the same tuning: everybody attaches again. */
+  replaced(failure: Failure): void;
+  /** None will take over. */
+  gaveUp(failure: Failure): void;
+}
 
 /**
- * The scheduler worker, as the page holds it. When it goes, gates pass everything through by themselves; a new worker takes
- * over, with the same tuning, and `replaced` is called so that everybody attaches again.
+ * The scheduler worker, as the page holds it. When it goes, gates pass everything through by themselves, and a new worker takes over.
+ * Everything the page says goes through one port, in the order it was said, and waits there while a worker starts.
  */
 export class SchedulerHandle {
-  /** Settles when the present worker can be used. */
-  ready: Promise<void>;
-  readonly #spawn: () => Worker;
-  readonly #heard: (message: SchedulerToPage) => void;
-  readonly #replaced: (detail: string) => void;
-  #control!: Remote<SchedulerControl>;
+  /** Settles when the first worker runs, or none can be started. */
+  readonly ready: Promise<void>;
+  readonly #world: SchedulerWorld;
+  #settle!: { resolve(): void; reject(error: SwitchyardError): void };
+  #life: WorkerLife | undefined;
   #page!: MessagePort;
-  #worker!: Worker;
-  #watch!: AbortController;
   #tuning: Partial<Tuning>;
+  #failedStarts = 0;
+  #failure: Failure | undefined;
 
-  constructor(spawn: () => Worker, tuning: Partial<Tuning>, heard: (message: SchedulerToPage) => void, replaced: (detail: string) => void) {
-    this.#spawn = spawn;
+  constructor(world: SchedulerWorld, tuning: Partial<Tuning>) {
+    this.#world = world;
     this.#tuning = tuning;
-    this.#heard = heard;
-    this.#replaced = replaced;
-    this.ready = this.#open();
+    this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+    this.#open();
   }
 
-  send(message: PageToScheduler): void {
-    this.#page.postMessage(message);
+  /** Why there is no scheduler any more, nor will be. */
+  get failure(): Failure | undefined {
+    return this.#failure;
   }
 
-  /** An end of a new channel to the scheduler, for a thread that holds gates. */
-  port(): MessagePort {
+  send(message: PageToScheduler, moved: Transferable[] = []): void {
+    this.#page.postMessage(message, moved);
+  }
+
+  /** An end of a new channel to the scheduler, for a thread that holds gates, and perhaps a lane. */
+  attach(lane?: LaneId): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    void this.#control.attach(transfer(port1, [port1]));
+    this.send({ kind: 'attach', lane, port: port1 }, [port1]);
     return port2;
   }
 
-  async tune(tuning: Partial<Tuning>): Promise<void> {
+  tune(tuning: Partial<Tuning>): void {
     this.#tuning = { ...this.#tuning, ...tuning };
-    await this.#control.tune(tuning);
+    this.send({ kind: 'tuned', tuning });
   }
 
-  /** For tests of what happens when it crashes. */
-  get worker(): Worker {
-    return this.#worker;
-  }
-
-  close(): void {
-    this.#watch.abort();
-    this.#worker.terminate();
+  close(failure: Failure): void {
+    this.#failure ??= failure;
+    this.#life?.end(failure);
     this.#page.close();
+    this.#settle.reject(new SwitchyardError(failure));
   }
 
-  async #open(): Promise<void> {
-    const worker = (this.#worker = this.#spawn());
-    const watch = (this.#watch = new AbortController());
-    const control = (this.#control = wrap<SchedulerControl>(worker));
+  #open(): void {
     const { port1, port2 } = new MessageChannel();
     this.#page = port1;
-    port1.onmessage = ({ data }: MessageEvent<SchedulerToPage>) => this.#heard(data);
+    port1.onmessage = ({ data }: MessageEvent<SchedulerToPage>) => this.#world.heard(data);
+    this.send({ kind: 'tuned', tuning: this.#tuning });
+    let worker: Worker;
+    try {
+      worker = this.#world.spawn();
+    } catch (error) {
+      this.#giveUp({ code: 'worker-crashed', worker: 'scheduler', detail: String(error) }, error);
+      return;
+    }
+    const life: WorkerLife = new WorkerLife(worker, 'scheduler', (failure) => this.#died(failure));
+    this.#life = life;
     const lock = `switchyard scheduler ${crypto.randomUUID()}`;
-    const failed = new Promise<never>((_, reject) => {
-      worker.onerror = (event) => {
-        event.preventDefault();
-        reject(new Error(event.message || 'the scheduler worker could not be started'));
-      };
-    });
-    await Promise.race([control.open(transfer(port2, [port2]), lock, performance.timeOrigin), failed]);
-    await control.tune(this.#tuning);
-    const replace = (detail: string): void => {
-      if (watch.signal.aborted) return;
-      this.close();
-      this.ready = this.#open();
-      this.#replaced(detail);
-    };
-    failed.catch((error: Error) => replace(error.message));
-    whenGone(lock, watch.signal, () => replace('it ended without a word'));
+    const opened = wrap<SchedulerControl>(worker).open(transfer(port2, [port2]), lock, performance.timeOrigin);
+    life.watch(lock, opened.then(() => {
+      this.#failedStarts = 0;
+      this.#settle.resolve();
+    }));
+    this.#failedStarts += 1;
+  }
+
+  #died(failure: Failure): void {
+    this.#page.close();
+    if (this.#failedStarts >= startAttempts) {
+      this.#giveUp(failure);
+      return;
+    }
+    this.#open();
+    if (this.#failure === undefined) this.#world.replaced(failure);
+  }
+
+  #giveUp(failure: Failure, cause?: unknown): void {
+    this.#failure = failure;
+    this.#settle.reject(new SwitchyardError(failure, cause === undefined ? undefined : { cause }));
+    this.#world.gaveUp(failure);
   }
 }

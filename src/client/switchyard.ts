@@ -1,14 +1,16 @@
 import { PortSwitch } from '../gpu/port-switch.ts';
 import type { Switch } from '../gpu/link.ts';
 import type { TraceBatch } from '../trace/batch.ts';
-import type { LaneId, OpId, PolicyName, SchedulerToPage, Tuning } from '../wire/messages.ts';
+import type { LaneId, OpId, SchedulerToPage, Tuning } from '../wire/messages.ts';
 import { typedPort } from '../wire/port.ts';
 import type { Feeds } from '../wire/tensor.ts';
+import { describe, type Failure } from '../wire/failure.ts';
 import { SwitchyardError } from './error.ts';
 import { type KeptModel, LaneHandle } from './lane-handle.ts';
 import { type ModelSource, readSource } from './model-source.ts';
 import type { Model, RunOptions } from './model.ts';
 import { PendingRun } from './pending-run.ts';
+import { policies, type PolicyName } from './policy.ts';
 import { priorities, type Priority } from './priority.ts';
 import { SchedulerHandle } from './scheduler-handle.ts';
 
@@ -54,28 +56,30 @@ export class Switchyard implements AsyncDisposable {
   #opCount = 0;
   #laneCount = 0;
   #isEnabled = true;
+  readonly #closing = new AbortController();
   #isClosed = false;
 
   /** Resolves when the scheduler worker runs; rejects with `worker-crashed` when it cannot be started. */
   static async open(options: SchedulerOptions): Promise<Switchyard> {
     const { quantum, policy } = options;
-    if (quantum !== undefined && !(quantum > 0)) throw invalid(`quantum is a number of milliseconds above 0, not ${quantum}`);
+    if (quantum !== undefined && !(typeof quantum === 'number' && quantum > 0)) throw invalid(`quantum is a number of milliseconds above 0, not ${String(quantum)}`);
+    if (policy !== undefined) assertPolicy(policy);
     const switchyard = new Switchyard(options, {
       ...(quantum !== undefined && { quantum: Math.round(quantum * 1000) }),
       ...(policy !== undefined && { policy }),
     });
-    try {
-      await switchyard.#scheduler.ready;
-    } catch (error) {
-      throw new SwitchyardError({ code: 'worker-crashed', worker: 'scheduler', detail: String(error) }, { cause: error });
-    }
+    await switchyard.#scheduler.ready;
     return switchyard;
   }
 
   private constructor(options: SchedulerOptions, tuning: Partial<Tuning>) {
     this.#options = options;
-    const spawn = options.workers?.scheduler ?? startScheduler;
-    this.#scheduler = new SchedulerHandle(spawn, tuning, (message) => this.#heard(message), (detail) => this.#replaced(detail));
+    this.#scheduler = new SchedulerHandle({
+      spawn: options.workers?.scheduler ?? startScheduler,
+      heard: (message) => this.#heard(message),
+      replaced: (failure) => this.#replaced(failure),
+      gaveUp: (failure) => this.#gaveUp(failure),
+    }, tuning);
   }
 
   /** Loads an ONNX model from an address or from bytes, which are copied. Rejects with `SwitchyardError`. */
@@ -84,10 +88,15 @@ export class Switchyard implements AsyncDisposable {
     const { tenant, priority = 'user-visible', name = tenant, freeDimensions = {}, preferredLayout, signal } = options;
     if (typeof tenant !== 'string' || tenant === '') throw invalid('a model needs a tenant, a name that is not empty');
     assertPriority(priority);
-    const bytes = await readSource(source, signal);
+    const bytes = await readSource(source, signal, this.#closing.signal);
+    if (signal?.aborted) throw loadAborted(signal);
     this.#assertOpen();
     const lane = this.#laneOf(tenant, priority);
-    const outcome = await abortable(lane.load({ bytes, name, freeDimensions, preferredLayout }), signal);
+    const loading = lane.load({ bytes, name, freeDimensions, preferredLayout });
+    const outcome = await abortable(loading, signal).catch((error: unknown) => {
+      void loading.then((late) => late.ok ? this.#unload(lane, late.value.kept) : this.#dropIfEmpty(lane));
+      throw error;
+    });
     if (!outcome.ok) {
       this.#dropIfEmpty(lane);
       throw new SwitchyardError(outcome.failure);
@@ -96,10 +105,7 @@ export class Switchyard implements AsyncDisposable {
     return {
       tenant, name, inputs: loaded.inputs, outputs: loaded.outputs,
       run: (feeds, runOptions = {}) => this.#run(lane, kept, feeds, { ...runOptions, priority: runOptions.priority ?? priority }),
-      close: async () => {
-        await lane.unload(kept);
-        this.#dropIfEmpty(lane);
-      },
+      close: () => this.#unload(lane, kept),
     };
   }
 
@@ -110,11 +116,12 @@ export class Switchyard implements AsyncDisposable {
 
   async setEnabled(enabled: boolean): Promise<void> {
     this.#isEnabled = enabled;
-    await this.#scheduler.tune({ enabled });
+    this.#scheduler.tune({ enabled });
   }
 
   async setPolicy(policy: PolicyName): Promise<void> {
-    await this.#scheduler.tune({ policy });
+    assertPolicy(policy);
+    this.#scheduler.tune({ policy });
   }
 
   /** Calls back with what is new in the trace, ten times a second at most. Returns how to stop. */
@@ -132,7 +139,7 @@ export class Switchyard implements AsyncDisposable {
   /** A port to this scheduler for another thread of yours: post it there and give it to `scheduleGpu`. */
   connect(): MessagePort {
     this.#assertOpen();
-    return this.#scheduler.port();
+    return this.#scheduler.attach();
   }
 
   get isClosed(): boolean {
@@ -141,7 +148,7 @@ export class Switchyard implements AsyncDisposable {
 
   /** Gates of this thread. */
   get switch(): Switch {
-    this.#pageSwitch ??= new PortSwitch(typedPort(this.#scheduler.port()));
+    this.#pageSwitch ??= new PortSwitch(typedPort(this.#scheduler.attach()));
     return this.#pageSwitch;
   }
 
@@ -149,10 +156,11 @@ export class Switchyard implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closing.abort();
     for (const lane of this.#lanes.values()) lane.close();
     this.#lanes.clear();
     this.#pageSwitch?.abandon();
-    this.#scheduler.close();
+    this.#scheduler.close(closed);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -161,9 +169,10 @@ export class Switchyard implements AsyncDisposable {
 
   #run(lane: LaneHandle, model: KeptModel, feeds: Feeds, options: RunOptions & { priority: Priority }): Promise<Readonly<Record<string, Feeds[string]>>> {
     const { priority, deadline = Infinity, signal, transfer = [] } = options;
-    if (this.#isClosed) return Promise.reject(new SwitchyardError({ code: 'closed', detail: 'the scheduler was closed' }));
+    if (this.#isClosed) return Promise.reject(new SwitchyardError(closed));
     try {
       assertPriority(priority);
+      if (typeof feeds !== 'object' || feeds === null) throw invalid(`feeds are an object with a tensor for each input, not ${String(feeds)}`);
       if (!(typeof deadline === 'number' && deadline > 0)) throw invalid(`deadline is a number of milliseconds above 0, not ${String(deadline)}`);
     } catch (error) {
       return Promise.reject(error as SwitchyardError);
@@ -174,7 +183,10 @@ export class Switchyard implements AsyncDisposable {
       lane.cancel(op, String(signal?.reason));
       run.fail({ code: 'aborted', detail: `the run was aborted: ${String(signal?.reason)}` }, signal?.reason);
     };
+    // The scheduler tells of it too, while there is one and the run has reached it.
+    const timer = deadline <= longestTimer ? setTimeout(() => lane.expired(op), deadline) : undefined;
     run.whenSettled(() => {
+      clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
       this.#runs.delete(op);
     });
@@ -201,6 +213,11 @@ export class Switchyard implements AsyncDisposable {
     return lane;
   }
 
+  async #unload(lane: LaneHandle, model: KeptModel): Promise<void> {
+    await lane.unload(model);
+    this.#dropIfEmpty(lane);
+  }
+
   #dropIfEmpty(lane: LaneHandle): void {
     if (!lane.isEmpty || this.#lanes.get(lane.tenant) !== lane) return;
     this.#lanes.delete(lane.tenant);
@@ -209,28 +226,30 @@ export class Switchyard implements AsyncDisposable {
 
   #heard(message: SchedulerToPage): void {
     if (message.kind === 'op-expired') this.#runs.get(message.op)?.expired(message.op);
-    else for (const listener of this.#traceListeners) listener(message.batch);
+    else tell(this.#traceListeners, message.batch);
   }
 
-  #replaced(detail: string): void {
-    this.#notice({ code: 'worker-crashed', message: `scheduler: ${detail}; gates pass everything through until it is back` });
-    void this.#scheduler.ready.then(async () => {
-      if (this.#pageSwitch !== undefined) {
-        const before = this.#pageSwitch;
-        this.#pageSwitch = new PortSwitch(typedPort(this.#scheduler.port()));
-        before.moveTo(this.#pageSwitch);
-      }
-      for (const lane of this.#lanes.values()) await lane.reattach();
-      await this.#scheduler.tune({ enabled: this.#isEnabled });
-    });
+  #replaced(failure: Failure): void {
+    const before = this.#pageSwitch;
+    if (before !== undefined) {
+      this.#pageSwitch = new PortSwitch(typedPort(this.#scheduler.attach()));
+      before.moveTo(this.#pageSwitch);
+    }
+    for (const lane of this.#lanes.values()) lane.reattach();
+    this.#notice({ code: failure.code, message: `${describe(failure)}; gates pass everything through until it is back` });
+  }
+
+  #gaveUp(failure: Failure): void {
+    for (const lane of this.#lanes.values()) lane.failRuns(failure);
+    this.#notice({ code: failure.code, message: `${describe(failure)}; gates pass everything through` });
   }
 
   #notice(notice: Notice): void {
-    for (const listener of this.#noticeListeners) listener(notice);
+    tell(this.#noticeListeners, notice);
   }
 
   #assertOpen(): void {
-    if (this.#isClosed) throw new SwitchyardError({ code: 'closed', detail: 'the scheduler was closed' });
+    if (this.#isClosed) throw new SwitchyardError(closed);
   }
 }
 
@@ -240,19 +259,41 @@ const startScheduler = (): Worker =>
 const startLane = (tenant: string): Worker =>
   new Worker(new URL('../../workers/lane.worker.ts', import.meta.url), { type: 'module', name: `switchyard lane ${tenant}` });
 
+const closed: Failure = { code: 'closed', detail: 'the scheduler was closed' };
+
+/** What timers of browsers can count to, in milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+
 const invalid = (detail: string): SwitchyardError => new SwitchyardError({ code: 'invalid-argument', detail });
 
 function assertPriority(priority: Priority): void {
   if (!priorities.includes(priority)) throw invalid(`a priority is one of ${priorities.join(', ')}, not ${String(priority)}`);
 }
 
+function assertPolicy(policy: PolicyName): void {
+  if (!policies.includes(policy)) throw invalid(`a policy is one of ${policies.join(', ')}, not ${String(policy)}`);
+}
+
+/** A listener that throws harms nobody else. */
+function tell<T>(listeners: ReadonlySet<(told: T) => void>, told: T): void {
+  for (const listener of listeners) {
+    try {
+      listener(told);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+}
+
+const loadAborted = (signal: AbortSignal): SwitchyardError =>
+  new SwitchyardError({ code: 'aborted', detail: `loading was aborted: ${String(signal.reason)}` }, { cause: signal.reason });
+
 /** Stops waiting when the signal says so. */
 async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   let abort!: () => void;
   const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(new SwitchyardError({ code: 'aborted', detail: `loading was aborted: ${String(signal.reason)}` }, { cause: signal.reason }));
-    if (signal.aborted) abort();
+    abort = () => reject(loadAborted(signal));
     signal.addEventListener('abort', abort);
   });
   try {

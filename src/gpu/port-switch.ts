@@ -1,5 +1,6 @@
 import type { Micros } from '../base/units.ts';
 import type { FromScheduler, GateIndex, Priority, ToScheduler } from '../wire/messages.ts';
+import { holdForLife, whenGone } from '../wire/life-lock.ts';
 import type { Port } from '../wire/port.ts';
 import type { GateControl, GateLink, Switch } from './link.ts';
 
@@ -16,6 +17,9 @@ export class PortSwitch implements Switch {
   readonly #port: Port<ToScheduler, FromScheduler>;
   readonly #gates = new Map<GateIndex, GateControl>();
   readonly #duties: PortDuties;
+  readonly #watching = new AbortController();
+  /** Lets go of the lock that tells the scheduler of this thread's end. */
+  #release: (() => void) | undefined;
   #opened = 0;
   #isGone = false;
 
@@ -63,8 +67,7 @@ export class PortSwitch implements Switch {
 
   /** Gives all gates to another scheduler. */
   moveTo(next: PortSwitch): void {
-    this.#isGone = true;
-    this.#port.close();
+    this.#leave();
     const gates = [...this.#gates.values()];
     this.#gates.clear();
     for (const gate of gates) gate.attach(next);
@@ -73,15 +76,28 @@ export class PortSwitch implements Switch {
   /** The scheduler is gone: every gate passes everything through from now on. */
   abandon(): void {
     if (this.#isGone) return;
-    this.#isGone = true;
-    this.#port.close();
+    this.#leave();
     for (const gate of this.#gates.values()) gate.abandon();
     this.#duties.gone?.();
   }
 
   /** A lock that is held while the scheduler lives falls free when it ends, however it ends. */
   #watch(lock: string): void {
-    if (lock !== '') void navigator.locks.request(lock, { mode: 'shared' }, () => this.abandon());
+    if (lock === '') return;
+    whenGone(lock, this.#watching.signal, () => this.abandon());
+    const life = `switchyard thread ${crypto.randomUUID()}`;
+    void holdForLife(life).then((release) => {
+      this.#release = release;
+      if (this.#isGone) release();
+      else this.tell({ kind: 'alive', lock: life });
+    });
+  }
+
+  #leave(): void {
+    this.#isGone = true;
+    this.#watching.abort();
+    this.#port.close();
+    this.#release?.();
   }
 }
 

@@ -1,20 +1,35 @@
 import { type ContextOptions } from './device-context.ts';
 import { scheduleDevice } from './scheduled-device.ts';
 
-/** Makes every device that is requested from `gpu` from now on a scheduled one. Returns how to undo that for later requests. */
+/** Who wants the devices of a GPU, the last one first served. Kept on the object itself, for every copy of this library in the thread. */
+const patches = Symbol.for('webgpu-switchyard patches');
+type Patched = GPU & { [patches]?: (() => ContextOptions)[] | undefined };
+
+/** Makes every device that is requested from `gpu` from now on a scheduled one; of several patches the last one decides. Returns how to undo this one for later requests. */
 export function scheduleRequests(gpu: GPU, options: () => ContextOptions): () => void {
+  const patched: Patched = gpu;
+  const active = (patched[patches] ??= patch(gpu));
+  active.push(options);
+  return () => {
+    const at = active.indexOf(options);
+    if (at >= 0) active.splice(at, 1);
+    if (active.length > 0 || patched[patches] !== active) return;
+    delete patched[patches];
+    delete (gpu as { requestAdapter?: unknown }).requestAdapter;
+  };
+}
+
+function patch(gpu: GPU): (() => ContextOptions)[] {
+  const active: (() => ContextOptions)[] = [];
   const native = gpu.requestAdapter.bind(gpu);
-  const had = Object.getOwnPropertyDescriptor(gpu, 'requestAdapter');
   const requestAdapter = async (request?: GPURequestAdapterOptions): Promise<GPUAdapter | null> => {
     const adapter = await native(request);
-    if (adapter !== null) scheduleAdapter(adapter, options);
+    const options = active.at(-1);
+    if (adapter !== null && options !== undefined) scheduleAdapter(adapter, options);
     return adapter;
   };
   Object.defineProperty(gpu, 'requestAdapter', { configurable: true, writable: true, value: requestAdapter });
-  return () => {
-    if (had !== undefined) Object.defineProperty(gpu, 'requestAdapter', had);
-    else delete (gpu as { requestAdapter?: unknown }).requestAdapter;
-  };
+  return active;
 }
 
 function scheduleAdapter(adapter: GPUAdapter, options: () => ContextOptions): void {

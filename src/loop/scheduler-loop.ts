@@ -1,11 +1,11 @@
 import { unreachable } from '../base/assert.ts';
 import type { Micros } from '../base/units.ts';
-import type { Command, SchedulerEvent, Tuning } from '../core/event.ts';
-import type { GateId, LaneId, OpId } from '../core/op.ts';
+import type { Command, SchedulerEvent } from '../core/event.ts';
+import type { GateId, LaneId, Op, OpId } from '../core/op.ts';
 import { Scheduler } from '../core/scheduler.ts';
 import type { TraceRecorder } from '../trace/recorder.ts';
 import type { FromScheduler, GateIndex, PageToScheduler, SchedulerToPage, ToScheduler } from '../wire/messages.ts';
-import type { Port } from '../wire/port.ts';
+import { type Port, typedPort } from '../wire/port.ts';
 import { ThreadPort } from './thread-port.ts';
 import { TraceWriter } from './trace-writer.ts';
 
@@ -40,7 +40,9 @@ export class SchedulerLoop {
   readonly #trace: TraceWriter;
   readonly #ports = new Set<ThreadPort>();
   readonly #gates = new Map<GateId, { readonly port: ThreadPort; readonly index: GateIndex }>();
-  readonly #lanes = new Map<LaneId, ThreadPort>();
+  readonly #lanes = new Map<LaneId, { readonly thread: ThreadPort; isOpen: boolean }>();
+  /** Ops whose lane was attached but has not spoken yet: what it says comes through another port than the op. */
+  readonly #early = new Map<OpId, Op>();
   #gateCount = 0;
   #callOff: (() => void) | undefined;
 
@@ -52,10 +54,11 @@ export class SchedulerLoop {
     this.#trace = new TraceWriter(recorder);
   }
 
-  /** Takes the port of a thread that holds gates. */
-  attach(port: Port<FromScheduler, ToScheduler>): void {
+  /** Takes the port of a thread that holds gates, and perhaps a lane. */
+  attach(port: Port<FromScheduler, ToScheduler>, lane?: LaneId): void {
     const thread = new ThreadPort(port, this.#timeOrigin);
     this.#ports.add(thread);
+    if (lane !== undefined) this.#lanes.set(lane, { thread, isOpen: false });
     port.onmessage = ({ data }) => this.#fromThread(thread, data);
     thread.send({ kind: 'welcome', lock: this.#lock });
   }
@@ -63,20 +66,26 @@ export class SchedulerLoop {
   fromPage(message: PageToScheduler): void {
     switch (message.kind) {
       case 'op-submitted': {
+        const lane = this.#lanes.get(message.op.lane);
+        if (lane === undefined) return; // It is gone, and the page settles the op.
         const now = this.#clock.now();
         const op = { ...message.op, deadlineAt: now + message.deadline };
         this.#trace.submitted(op, now);
-        this.#step({ kind: 'op-submitted', op });
+        if (lane.isOpen) this.#step({ kind: 'op-submitted', op });
+        else this.#early.set(op.op, op);
         return;
       }
-      case 'op-cancelled': this.#step(message); return;
+      case 'op-cancelled': {
+        this.#early.delete(message.op);
+        this.#trace.cancelled(message.op);
+        this.#step(message);
+        return;
+      }
       case 'lane-closed': this.#closeLane(message.lane); return;
+      case 'attach': this.attach(typedPort(message.port), message.lane); return;
+      case 'tuned': this.#step(message); return;
       default: unreachable(message);
     }
-  }
-
-  tune(tuning: Partial<Tuning>): void {
-    this.#step({ kind: 'tuned', tuning });
   }
 
   /** What is new in the trace goes to the page. */
@@ -90,6 +99,7 @@ export class SchedulerLoop {
   #fromThread(thread: ThreadPort, message: ToScheduler): void {
     switch (message.kind) {
       case 'hello': thread.hello(message.timeOrigin); return;
+      case 'alive': thread.watch(message.lock, () => this.#closeThread(thread)); return;
       case 'gate-opened': {
         const gate = (this.#gateCount += 1) as GateId;
         thread.gates.set(message.gate, { gate, tenant: message.tenant });
@@ -121,8 +131,9 @@ export class SchedulerLoop {
       case 'lane-opened': {
         const known = thread.gates.get(message.gate);
         if (!known) return;
-        this.#lanes.set(message.lane, thread);
+        this.#lanes.set(message.lane, { thread, isOpen: true });
         this.#step({ kind: 'lane-opened', lane: message.lane, tenant: message.tenant as never, gate: known.gate });
+        for (const op of this.#earlyOf(message.lane)) this.#step({ kind: 'op-submitted', op });
         return;
       }
       case 'op-started': this.#trace.started(message.op, thread.instant(message.at)); return;
@@ -146,7 +157,7 @@ export class SchedulerLoop {
 
   #perform(command: Command): void {
     switch (command.kind) {
-      case 'start': this.#lanes.get(command.lane)?.send({ kind: 'start', op: command.op, priority: command.priority }); return;
+      case 'start': this.#lanes.get(command.lane)?.thread.send({ kind: 'start', op: command.op, priority: command.priority }); return;
       case 'release': {
         const gate = this.#gates.get(command.gate);
         gate?.port.send({ kind: 'release', gate: gate.index, upTo: command.upTo, crowd: command.crowd });
@@ -180,13 +191,29 @@ export class SchedulerLoop {
 
   /** A lane's worker is gone, and with it its gates. */
   #closeLane(lane: LaneId): void {
-    const thread = this.#lanes.get(lane);
-    this.#lanes.delete(lane);
-    this.#step({ kind: 'lane-closed', lane });
-    if (thread === undefined) return;
-    for (const index of [...thread.gates.keys()]) this.#closeGate(thread, index);
+    const thread = this.#lanes.get(lane)?.thread;
+    if (thread !== undefined) this.#closeThread(thread);
+  }
+
+  /** Closes it with all lanes and gates in it; what it still says is not heard. */
+  #closeThread(thread: ThreadPort): void {
     thread.close();
     this.#ports.delete(thread);
+    for (const [lane, at] of this.#lanes) {
+      if (at.thread !== thread) continue;
+      this.#lanes.delete(lane);
+      this.#earlyOf(lane);
+      this.#trace.laneClosed(lane);
+      this.#step({ kind: 'lane-closed', lane });
+    }
+    for (const index of [...thread.gates.keys()]) this.#closeGate(thread, index);
+  }
+
+  /** Takes them out. */
+  #earlyOf(lane: LaneId): Op[] {
+    const ops = [...this.#early.values()].filter((op) => op.lane === lane);
+    for (const { op } of ops) this.#early.delete(op);
+    return ops;
   }
 
   #closeGate(thread: ThreadPort, index: GateIndex): void {

@@ -1,5 +1,5 @@
 import type { Micros } from '../base/units.ts';
-import type { Op, OpId } from '../core/op.ts';
+import type { LaneId, Op, OpId } from '../core/op.ts';
 import type { TraceBatch } from '../trace/batch.ts';
 import type { TraceRecorder } from '../trace/recorder.ts';
 import type { TimedSlice, Train } from '../wire/messages.ts';
@@ -40,6 +40,16 @@ export class TraceWriter {
     const live = this.#ops.get(id);
     if (live !== undefined) this.#span('op', live, live.submittedAt, at);
     this.#ops.delete(id);
+  }
+
+  /** One that never started leaves no span; one that runs still ends. */
+  cancelled(id: OpId): void {
+    if (this.#ops.get(id)?.startedAt === undefined) this.#ops.delete(id);
+  }
+
+  /** Its ops will not end. */
+  laneClosed(lane: LaneId): void {
+    for (const [id, { op }] of this.#ops) if (op.lane === lane) this.#ops.delete(id);
   }
 
   forget(id: OpId): void {

@@ -18,12 +18,15 @@ interface PendingOp {
   isStarted: boolean;
 }
 
+/** protobuf reads no message of 2 GiB or more. */
+const largestFile = 2 ** 31 - 1;
+
 /** How many ended ops are remembered, for a scheduler that took over and asks for one again. */
 const rememberedCount = 1024;
 
 /** One tenant's lane: its device and gate, its ONNX runtime, and the ops that pass through. Lives in a worker of its own. */
 export class OnnxLane implements LaneControl {
-  readonly #gpu: GPU;
+  readonly #gpu: GPU | undefined;
   readonly #onnxOptions: OnnxOptions;
   readonly #ops = new Map<OpId, PendingOp>();
   readonly #ended = new Set<OpId>();
@@ -32,22 +35,28 @@ export class OnnxLane implements LaneControl {
   #switch: PortSwitch | undefined;
   #gate: Gate | undefined;
   #runtime: OnnxRuntime | undefined;
+  #isLost = false;
 
-  constructor(gpu: GPU, onnxOptions: OnnxOptions) {
+  /** `gpu` as `navigator` has it: `undefined` where there is no WebGPU. */
+  constructor(gpu: GPU | undefined, onnxOptions: OnnxOptions) {
     this.#gpu = gpu;
     this.#onnxOptions = onnxOptions;
   }
 
+  async live(lock: string): Promise<void> {
+    await holdForLife(lock);
+  }
+
   async open(options: LaneOptions, scheduler: MessagePort, page: MessagePort): Promise<Outcome<null>> {
-    await holdForLife(options.lock);
     this.#options = options;
     this.#page = typedPort<LaneToPage, PageToLane>(page);
     this.#page.onmessage = ({ data }) => this.#fromPage(data);
+    this.#switch = this.#connect(scheduler);
+    if (this.#gpu === undefined) return { ok: false, failure: { code: 'no-adapter', detail: 'this browser has no WebGPU in workers (navigator.gpu is missing)' } };
     const requested = await requestOnnxDevice(this.#gpu);
     if (!requested.ok) return requested;
     const device = requested.value;
     const { tenant, priority } = options;
-    this.#switch = this.#connect(scheduler);
     this.#gate = scheduleDevice(device, { tenant, priority, switch: this.#switch, now: threadNow });
     this.#tellLane();
     this.#runtime = await openOnnx(device, this.#onnxOptions);
@@ -59,13 +68,24 @@ export class OnnxLane implements LaneControl {
     const before = this.#switch;
     this.#switch = this.#connect(scheduler);
     before?.moveTo(this.#switch);
-    this.#tellLane();
+    if (this.#gate !== undefined) this.#tellLane();
   }
 
   async load({ bytes, ...options }: LoadRequest): Promise<Outcome<LoadedModel>> {
     const runtime = this.#runtime;
     if (runtime === undefined) return { ok: false, failure: { code: 'closed', detail: 'the lane is not open' } };
-    const outcome = await runtime.load(new Uint8Array(await bytes.arrayBuffer()), options);
+    if (bytes.size > largestFile) {
+      return { ok: false, failure: { code: 'model-too-large', bytes: bytes.size, limit: largestFile, detail: 'a model file is limited to 2 GiB' } };
+    }
+    let read: ArrayBuffer;
+    try {
+      read = await bytes.arrayBuffer();
+    } catch (error) {
+      return { ok: false, failure: { code: 'fetch-failed', url: options.name, detail: `its bytes could not be read: ${String(error)}` } };
+    }
+    const outcome = await runtime.load(new Uint8Array(read), options);
+    // What fails after the lane was lost did not fail by itself.
+    if (!outcome.ok && this.#isLost) return { ok: false, failure: { code: 'worker-crashed', worker: 'lane', detail: 'it was lost during the load' } };
     if (runtime.broken !== undefined) this.#lose({ code: 'worker-crashed', worker: 'lane', detail: runtime.broken });
     return outcome;
   }
@@ -85,12 +105,21 @@ export class OnnxLane implements LaneControl {
 
   #fromPage(message: PageToLane): void {
     if (message.kind === 'abort') {
-      this.#ops.get(message.op)?.abort.abort(message.reason);
+      this.#abort(message.op, message.reason);
       return;
     }
     const op = this.#pending(message.op);
     op.feed = message;
     if (op.isStarted) void this.#run(message.op, op);
+  }
+
+  #abort(id: OpId, reason: string): void {
+    const op = this.#ops.get(id);
+    if (op === undefined) return;
+    op.abort.abort(reason);
+    if (op.isStarted && op.feed !== undefined) return; // It ends by itself.
+    if (op.isStarted) this.#switch!.tell({ kind: 'op-finished', op: id, at: threadNow() });
+    this.#forget(id);
   }
 
   #start(id: OpId, priority: LaneOptions['priority']): void {
@@ -110,13 +139,19 @@ export class OnnxLane implements LaneControl {
     const runtime = this.#runtime!;
     const { model, feeds } = op.feed!;
     const encoded = (): void => this.#switch!.tell({ kind: 'op-encoded', op: id, at: threadNow() });
-    const outcome = await runtime.run(model, feeds, { signal: op.abort.signal, encoded });
-    this.#page!.postMessage({ kind: 'result', op: id, outcome }, outcome.ok ? buffersOf(outcome.value) : []);
+    const outcome = await runtime.run(model, feeds, { signal: op.abort.signal, encoded }).catch((error: unknown): Outcome<never> =>
+      ({ ok: false, failure: { code: 'run-failed', detail: `the run failed in a way not foreseen: ${String(error)}` } }));
+    // What fails after the lane was lost did not fail by itself: it is tried again on the next lane.
+    if (outcome.ok || !this.#isLost) this.#page!.postMessage({ kind: 'result', op: id, outcome }, outcome.ok ? buffersOf(outcome.value) : []);
     this.#switch!.tell({ kind: 'op-finished', op: id, at: threadNow() });
+    this.#forget(id);
+    if (runtime.broken !== undefined) this.#lose({ code: 'worker-crashed', worker: 'lane', detail: runtime.broken });
+  }
+
+  #forget(id: OpId): void {
     this.#ops.delete(id);
     this.#ended.add(id);
     if (this.#ended.size > rememberedCount) this.#ended.delete(this.#ended.values().next().value!);
-    if (runtime.broken !== undefined) this.#lose({ code: 'worker-crashed', worker: 'lane', detail: runtime.broken });
   }
 
   #pending(id: OpId): PendingOp {
@@ -126,6 +161,8 @@ export class OnnxLane implements LaneControl {
   }
 
   #lose(failure: Failure): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
     this.#page?.postMessage({ kind: 'lost', failure });
   }
 }

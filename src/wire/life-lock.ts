@@ -1,13 +1,10 @@
 /**
  * A Web Lock as a sign of life: a worker holds one while it lives, and the browser frees it however the worker ends
- * (closed, crashed, terminated from outside), of which no event tells.
+ * (closed, crashed, terminated from outside), of which no event tells. Gives how to let go of it earlier.
  */
-export function holdForLife(lock: string): Promise<void> {
+export function holdForLife(lock: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
-    navigator.locks.request(lock, () => {
-      resolve();
-      return new Promise<never>(() => undefined);
-    }).catch(reject);
+    navigator.locks.request(lock, () => new Promise<void>((release) => resolve(release))).catch(reject);
   });
 }
 

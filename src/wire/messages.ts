@@ -20,6 +20,8 @@ export type GateIndex = number;
 /** From a thread that holds gates, and perhaps a lane, to the scheduler. */
 export type ToScheduler =
   | { readonly kind: 'hello'; readonly timeOrigin: number }
+  /** The answer to a welcome with a lock: the thread holds this one while it lives, so the scheduler can forget it afterwards. */
+  | { readonly kind: 'alive'; readonly lock: string }
   | { readonly kind: 'gate-opened'; readonly gate: GateIndex; readonly tenant: string; readonly priority: Priority }
   | { readonly kind: 'gate-closed'; readonly gate: GateIndex }
   | {
@@ -66,8 +68,11 @@ export type FromScheduler =
   | { readonly kind: 'credit'; readonly gate: GateIndex; readonly credit: Micros; readonly pace: Micros; readonly quantum: Micros }
   | { readonly kind: 'start'; readonly op: OpId; readonly priority: Priority };
 
-/** From the page to the scheduler, beside the calls of `SchedulerControl`. */
+/** From the page to the scheduler, in one order: a lane is attached before its ops are submitted, and closed after. */
 export type PageToScheduler =
+  /** The port of a thread that holds gates, and perhaps this lane. */
+  | { readonly kind: 'attach'; readonly lane: LaneId | undefined; readonly port: MessagePort }
+  | { readonly kind: 'tuned'; readonly tuning: Partial<Tuning> }
   | { readonly kind: 'op-submitted'; readonly op: Omit<Op, 'deadlineAt'>; /** From now; `Infinity` for none. */ readonly deadline: Micros }
   | { readonly kind: 'op-cancelled'; readonly op: OpId }
   | { readonly kind: 'lane-closed'; readonly lane: LaneId };
@@ -81,9 +86,6 @@ export type SchedulerToPage =
 export interface SchedulerControl {
   /** Instants count from `timeOrigin`. Answers once the worker holds its lock: from then on its end can be noticed. */
   open(page: MessagePort, lock: string, timeOrigin: number): Promise<void>;
-  /** Takes the port of a thread that holds gates. */
-  attach(port: MessagePort): void;
-  tune(tuning: Partial<Tuning>): void;
 }
 
 /** A model as its lane knows it. */
@@ -102,7 +104,9 @@ export interface LoadRequest {
 
 /** What the page calls in a lane worker, through comlink. Failures come back as values: comlink drops the fields of errors. */
 export interface LaneControl {
-  /** Requests the lane's device and opens its gate. Answers once the worker holds its lock. */
+  /** Holds a Web Lock while this worker lives. Answers once it does: from then on its end can be noticed. */
+  live(lock: string): Promise<void>;
+  /** Requests the lane's device and opens its gate. */
   open(options: LaneOptions, scheduler: MessagePort, page: MessagePort): Promise<Outcome<null>>;
   /** Another scheduler took the place of one that crashed. */
   attach(scheduler: MessagePort): void;
@@ -114,8 +118,6 @@ export interface LaneOptions {
   readonly lane: LaneId;
   readonly tenant: string;
   readonly priority: Priority;
-  /** Web Lock to hold while this worker lives. */
-  readonly lock: string;
 }
 
 /** From the page to a lane, beside the calls of `LaneControl`: the data path. */
