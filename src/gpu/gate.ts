@@ -2,11 +2,12 @@ import { Fifo } from '../base/fifo.ts';
 import type { Micros } from '../base/units.ts';
 import type { OpId, Priority, Train } from '../wire/messages.ts';
 import { learn } from './cost-table.ts';
-import type { ErrorPlace, ErrorScopes } from './error-scopes.ts';
+import type { ErrorScopes } from './error-scopes.ts';
 import type { GateControl, GateLink, Switch } from './link.ts';
 import type { Piece } from './piece.ts';
 import { type Landing, PieceTimes } from './piece-times.ts';
 import type { SliceTimer } from './slice-timer.ts';
+import { type CallTurn, costOf, type Submission, type SubmitTurn } from './turn.ts';
 
 /** What the gate does to the real queue. */
 export interface NativeQueue {
@@ -27,41 +28,6 @@ export interface GateOptions {
 
 /** While the gate goes on, the scheduler hears of what is done after so many quanta. */
 const newsAfter = 4;
-
-/** One `queue.submit`. */
-export interface Submission {
-  readonly commands: readonly GPUCommandBuffer[];
-  readonly pieces: readonly Piece[];
-  /** It may be released piece by piece once this holds; `undefined`: only whole. */
-  readonly proof: Promise<boolean> | true | undefined;
-  /** It must go in this task, because something it uses expires. */
-  readonly cannotWait: boolean;
-  /** It uses what is mapped or destroyed: WebGPU will refuse it, if that is still so when its turn comes. */
-  readonly isHazard: boolean;
-}
-
-interface Turn {
-  readonly place: ErrorPlace;
-  readonly answer: (error: Promise<GPUError | null>) => void;
-  readonly isHazard: boolean;
-}
-
-interface CallTurn extends Turn {
-  readonly kind: 'call';
-  readonly call: () => void;
-}
-
-interface SubmitTurn extends Turn {
-  readonly kind: 'submit';
-  readonly submission: Submission;
-  readonly op: OpId;
-  readonly priority: Priority;
-  /** `true`: may be released piece by piece. A promise: not known yet. `undefined`: only whole. */
-  proof: Submission['proof'];
-  /** How many slices the scheduler was told of; 0 while that waits for the proof. */
-  slices: number;
-  next: number;
-}
 
 /** Slices that were submitted in one go. */
 interface Flight extends Landing {
@@ -398,10 +364,4 @@ export class Gate implements GateControl {
     this.#landed = [];
     this.#doneCost = 0;
   }
-}
-
-function costOf(pieces: readonly Piece[]): Micros {
-  let cost = 0;
-  for (const piece of pieces) cost += piece.cost;
-  return Math.round(cost);
 }
