@@ -18,6 +18,8 @@ export interface Up {
 
 const found = self.name as Found;
 const devices: GPUDevice[] = [];
+/** Also the device that is only on its way. */
+let isLost = false;
 const { requestAdapter } = GPU.prototype;
 const { requestDevice } = GPUAdapter.prototype;
 const { destroy } = GPUDevice.prototype;
@@ -30,11 +32,13 @@ GPUAdapter.prototype.requestDevice = async function (this: GPUAdapter, descripto
   const asked = found === 'no device' ? { requiredLimits: { maxBindGroups: 1_000_000 } } : descriptor;
   const device = await requestDevice.call(this, asked);
   devices.push(device);
+  if (isLost) destroy.call(device);
   return device;
 };
 
 addEventListener('message', ({ data }: MessageEvent<Partial<Order>>) => {
   if (data.order === 'throw') throw new Error('told to throw');
+  isLost ||= data.order === 'lose device';
   for (const device of devices) {
     if (data.order === 'lose device') destroy.call(device);
     if (data.order === 'run out of memory') {

@@ -114,19 +114,25 @@ class Workload {
   }
 }
 
-/** Kills something that lives; `undefined` when what was drawn is still on its way up. */
+/** Kills something that lives; `undefined` when all of it is still on its way up. */
 function killOne(ground: Ground, tenants: readonly Tenant[], random: () => number): string | undefined {
-  const kind = (['lane', 'device', 'scheduler'] as const)[Math.floor(random() * 3)]!;
-  const { name } = tenants[Math.floor(random() * tenants.length)]!;
-  const worker = kind === 'scheduler' ? ground.schedulers.at(-1)! : ground.lane(name);
-  if (!ground.up.has(worker)) return undefined;
-  if (kind === 'device') {
-    ground.up.delete(worker); // It is as good as dead.
-    ground.order(name, 'lose device');
-  } else {
-    ground.kill(worker);
+  const lanes = tenants.filter(({ name }) => ground.up.has(ground.lane(name)));
+  const scheduler = ground.schedulers.at(-1)!;
+  const drawn = Math.floor(random() * (lanes.length + (ground.up.has(scheduler) ? 1 : 0)));
+  const isDevice = random() < 0.5;
+  const name = lanes[drawn]?.name;
+  if (name === undefined) {
+    if (!ground.up.has(scheduler)) return undefined;
+    ground.kill(scheduler);
+    return 'scheduler';
   }
-  return kind;
+  if (!isDevice) {
+    ground.kill(ground.lane(name));
+    return 'lane';
+  }
+  ground.up.delete(ground.lane(name)); // It is as good as dead.
+  ground.order(name, 'lose device');
+  return 'device';
 }
 
 test(`every promise settles while ${killCount} workers and devices are killed, and afterwards everything works`, { timeout: 180_000 }, async () => {
