@@ -12,7 +12,7 @@ const page = `
   import { createScheduler } from 'webgpu-switchyard';
   const scheduler = await createScheduler();
   const model = await scheduler.loadModel('/edges.onnx', { tenant: 'page' });
-  const image = { type: 'float32', dims: [1, 3, 128, 128], data: new Float32Array(3 * 128 * 128).fill(0.5) };
+  const image = { type: 'float32', dims: [64, 64], data: new Float32Array(64 * 64).fill(0.5) };
   const { edges } = await model.run({ image });
   scheduler.close();
   document.title = edges.dims.join() + ' ' + edges.data.every((slope) => slope < 1e-3);
