@@ -204,8 +204,9 @@ export class Scheduler {
     const most = Math.min(...classes);
     const least = Math.max(...classes);
     const { enabled, quantum: short } = this.#tuning;
-    // What asks shares the long window.
-    const share = this.#window.bound(short * coarse * 2) / Math.max(1, classes.filter((rank) => rank > most || most === least).length);
+    // Each gate's slices take as many times longer as there are gates; one that runs and one behind it keep all of them busy.
+    const askers = classes.filter((rank) => rank > most || most === least).length;
+    const share = this.#window.bound(short * coarse * 1.5 * askers);
     let index = 0;
     for (const gate of this.#gates.values()) {
       const rank = classes[index++]!;
