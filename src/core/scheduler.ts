@@ -6,6 +6,7 @@ import { LaneQueue, type OpRecord } from './lane-queue.ts';
 import { type GateId, type LaneId, type Op, type OpId, priorities, type Priority } from './op.ts';
 import { classOf, policies } from './policy.ts';
 import { type Slice, SliceQueue } from './slice-queue.ts';
+import { Vigil } from './vigil.ts';
 import { Window } from './window.ts';
 
 export const defaultTuning: Tuning = { enabled: true, policy: 'priority', quantum: 2_000 };
@@ -18,9 +19,6 @@ const trainLength = 8;
 
 /** While nobody more urgent is about, slices are so many times longer: each costs the browser a round trip. */
 const coarse = 4;
-
-/** A class that asked for nothing for so long is not defended in advance: its next op finds as much in flight as the others like. */
-const alertness: Micros = 1_000_000;
 
 /** A pace is told again when it changed by this much. */
 const paceStep: Micros = 250;
@@ -39,8 +37,8 @@ export class Scheduler {
   readonly #ops = new Map<OpId, OpRecord>();
   readonly #deadlines = new Heap<OpRecord>();
   readonly #window = new Window();
-  /** When each class last asked for anything, by rank. */
-  readonly #activeAt: Micros[] = priorities.map(() => -Infinity);
+  /** By rank. */
+  readonly #vigils = priorities.map(() => new Vigil());
   #wakeAt: Micros = Infinity;
 
   constructor(tuning: Tuning = defaultTuning) {
@@ -108,7 +106,9 @@ export class Scheduler {
     if (gate === undefined) return; // Told on its way out.
     const key = this.#keyOf(priority, now);
     const rank = this.#classOf(priority);
-    this.#activeAt[rank] = now;
+    // What belongs to an op was expected since that arrived.
+    if (this.#hasLane(id)) this.#vigils[rank]!.active(now);
+    else this.#vigils[rank]!.arrived(now);
     for (const cost of costs) gate.announce({ cost, key, rank, releasedAt: 0, alone: false });
     this.#slicesReleased(id, released, now);
   }
@@ -153,7 +153,7 @@ export class Scheduler {
     if (lane === undefined || this.#ops.has(op.op)) return; // The lane is gone and its edge settles the op, or it was told twice.
     const record: OpRecord = { op, key: this.#keyOf(op.priority, now), rank: this.#classOf(op.priority), state: 'waiting' };
     this.#ops.set(op.op, record);
-    this.#activeAt[record.rank] = now;
+    this.#vigils[record.rank]!.arrived(now);
     lane.waiting.push(record.key, record);
     if (op.deadlineAt < Infinity) this.#deadlines.push(op.deadlineAt, record);
   }
@@ -212,7 +212,7 @@ export class Scheduler {
       const rank = classes[index++]!;
       const credit = !enabled || this.#gates.size === 1 ? Infinity : rank === most && rank < least ? standingCredit : 0;
       const isTight = credit === 0 && this.#isDefended(rank, now);
-      const quantum = !enabled ? Infinity : isTight ? short : short * coarse;
+      const quantum = !enabled ? Infinity : credit === 0 && this.#isAlert(rank, now) ? short : short * coarse;
       const tight = this.#window.bound(short / 2);
       const pace = credit > 0 ? Infinity : isTight ? tight : Math.max(tight, Math.round(share));
       const { leave } = gate;
@@ -309,9 +309,20 @@ export class Scheduler {
     return inFlight < (inFlight > gate.inFlight ? this.#window.bound(this.#tuning.quantum) : this.#fill(gate, filling));
   }
 
-  /** A more urgent class asked for something not long ago, so that it will again. */
+  /** A more urgent class asked for something not long ago: slices are kept short. */
+  #isAlert(rank: number, now: Micros): boolean {
+    return this.#vigils.some((vigil, other) => other < rank && vigil.isAlert(now));
+  }
+
+  /** A more urgent class is at work, or may ask at any moment: little is kept in flight. */
   #isDefended(rank: number, now: Micros): boolean {
-    for (let other = 0; other < rank; other += 1) if (now - this.#activeAt[other]! < alertness) return true;
+    if (this.#vigils.some((vigil, other) => other < rank && vigil.isExpected(now))) return true;
+    for (const record of this.#ops.values()) if (record.rank < rank) return true;
+    return false;
+  }
+
+  #hasLane(gate: GateId): boolean {
+    for (const lane of this.#lanes.values()) if (lane.gate === gate) return true;
     return false;
   }
 
