@@ -95,12 +95,12 @@ test('while a more urgent class is about, trains are submitted at the pace of on
   const bench = new Bench();
   const paces = (commands: readonly Command[]): string => commands.flatMap((c) => (c.kind === 'credit' ? [`${c.gate}:${c.pace}`] : [])).join(' ');
   bench.open(1, 'background');
-  expect(paces(bench.open(2, 'background'))).toBe('1:8250 2:8250');
+  expect(paces(bench.open(2, 'background'))).toBe('1:24500 2:24500');
   expect(paces(bench.open(3, 'user-blocking'))).toBe('3:Infinity');
   bench.lane(3);
   expect(paces(bench.submit(3, 'user-blocking').commands)).toBe('1:1500 2:1500');
   bench.now = 1_000_001;
-  expect(paces(bench.tell({ kind: 'op-encoded', op: 1 as OpId })), 'nothing urgent for a second').toBe('1:8250 2:8250');
+  expect(paces(bench.tell({ kind: 'op-finished', op: 1 as OpId })), 'nothing urgent for a second').toBe('1:24500 2:24500');
 });
 
 test('while nobody more urgent is about, every gate has a train', () => {
