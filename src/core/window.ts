@@ -5,12 +5,9 @@ const firstRoundTrip: Micros = 500;
 const longestRoundTrip: Micros = 20_000;
 
 /**
- * Bounds the predicted GPU time in flight over all gates of one adapter: long enough that the GPU never idles while it waits
- * for the next release (round trip + one slice), no longer, because submitted work cannot be taken back.
- *
- * Slices are released while less than the window is in flight, so what is in flight never exceeds window + longest slice,
- * and a newly ready urgent slice waits at most window + longest slice + round trip.
- * After XSched's progressive launching (OSDI'25) and Orion's duration cap (EuroSys'24), in time instead of counts.
+ * What was released over all gates of one adapter, in predicted GPU time, and how long the way to a gate and back takes. A bound made
+ * of the two keeps the GPU from idling while it waits for the next release, and no more is given out, because submitted work cannot
+ * be taken back. After XSched's progressive launching (OSDI'25) and Orion's duration cap (EuroSys'24), in time instead of counts.
  */
 export class Window {
   #inFlight: Micros = 0;
