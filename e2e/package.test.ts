@@ -49,12 +49,12 @@ const config: InlineConfig = { root: app, configFile: false, logLevel: 'error', 
 test('a Vite application in development runs a model with the packed library', async () => {
   const server = await (await createServer(config)).listen();
   onTestFinished(() => server.close());
-  expect(await titleAt(server.resolvedUrls!.local[0]!)).toBe('1,1,128,128 true');
+  expect(await titleAt(server.resolvedUrls!.local[0]!)).toBe('64,64 true');
 });
 
 test('a built Vite application runs a model with the packed library', async () => {
   await build(config);
   const server = await preview(config);
   onTestFinished(() => server.close());
-  expect(await titleAt(server.resolvedUrls!.local[0]!)).toBe('1,1,128,128 true');
+  expect(await titleAt(server.resolvedUrls!.local[0]!)).toBe('64,64 true');
 });
