@@ -1,15 +1,5 @@
 /** Pixels between canvases and tensors: 0 is black and 1 is white, rows from the top. */
 
-/** Red, green and blue planes, one after the other: the layout [1, 3, height, width]. */
-export function colorPlanes({ data, width, height }: ImageData): Float32Array {
-  const count = width * height;
-  const planes = new Float32Array(3 * count);
-  for (let i = 0; i < count; i++) {
-    for (let plane = 0; plane < 3; plane++) planes[plane * count + i] = data[4 * i + plane]! / 255;
-  }
-  return planes;
-}
-
 /** Brightness as [height, width], weighted as the eye does. */
 export function brightness({ data, width, height }: ImageData): Float32Array {
   const plane = new Float32Array(width * height);

@@ -2,7 +2,7 @@ import type { Micros } from '../base/units.ts';
 import type { Model, Scheduler } from '../client/index.ts';
 import type { Tensor } from '../wire/tensor.ts';
 import * as models from './models.ts';
-import { brightness, colorPlanes, greyImage } from './pictures.ts';
+import { brightness, greyImage } from './pictures.ts';
 import { elapsed, repeat, visible } from './repeat.ts';
 import { Scene } from './scene.ts';
 
@@ -26,7 +26,7 @@ export async function runInteractive(options: TenantOptions): Promise<void> {
   const scene = new Scene(options.input, size);
   await runModel(options, () => models.edges(), { tenant: 'edges', priority: 'user-blocking' }, async (model) => {
     const dueAt = performance.now() + INTERVAL_MILLIS;
-    const image: Tensor = { type: 'float32', dims: [1, 3, size, size], data: colorPlanes(scene.at(performance.now() / 1000)) };
+    const image: Tensor = { type: 'float32', dims: [size, size], data: brightness(scene.at(performance.now() / 1000)) };
     await show(options, model, image, 'edges', size);
     await elapsed(dueAt - performance.now(), options.signal);
   });
