@@ -5,7 +5,8 @@ import type { Feeds, Tensor, TensorType } from '../wire/tensor.ts';
 import { requestOnnxDevice } from './device.ts';
 import { randomFeeds } from './feeds.ts';
 import { writeModel, type NodeSource } from './model-writer.ts';
-import { openOnnx, type LoadedModel, type OnnxRuntime } from './runtime.ts';
+import type { LoadedModel } from '../wire/messages.ts';
+import { openOnnx, type OnnxRuntime } from './runtime.ts';
 import { wasmPaths } from './wasm-paths.ts';
 
 const valueOf = <T>(outcome: Outcome<T>): T => {

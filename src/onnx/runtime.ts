@@ -1,6 +1,7 @@
 import { env } from 'onnxruntime-web/webgpu';
 
 import type { Failure, Outcome } from '../wire/failure.ts';
+import type { LoadedModel } from '../wire/messages.ts';
 import type { Feeds, Tensor, TensorInfo } from '../wire/tensor.ts';
 import { checkModel, checkSizes } from './check-model.ts';
 import { checkFeeds, fixDimensions } from './feeds.ts';
@@ -16,13 +17,6 @@ export interface LoadOptions {
   readonly freeDimensions?: Readonly<Record<string, number>> | undefined;
   /** Which layout is right, and which is fast, differs by model and device: onnxruntime-web 1.30 computes some convolutions wrongly in NHWC, its default, and some in NCHW. */
   readonly preferredLayout?: 'NHWC' | 'NCHW' | undefined;
-}
-
-export interface LoadedModel {
-  readonly model: number;
-  /** With the sizes given filled in. */
-  readonly inputs: readonly TensorInfo[];
-  readonly outputs: readonly TensorInfo[];
 }
 
 export interface RunHooks {

@@ -91,6 +91,7 @@ export interface SchedulerControl {
 /** A model as its lane knows it. */
 export interface LoadedModel {
   readonly model: number;
+  /** With the sizes given filled in. */
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
 }
