@@ -3,7 +3,7 @@ import { big, deep, diffusion, edges } from '../../src/demo/models.ts';
 import { randomFeeds } from '../../src/onnx/feeds.ts';
 import { openScheduled, openShared, openStock, type Contestant, type Dims, type Model, type Runner } from './contestants.ts';
 import { sameOutputs } from './outputs.ts';
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../../src/base/random.ts';
 import { playRound, type FeedSets, type Load, type Outputs, type Pace } from './round.ts';
 
 /** The models that the project makes. */

@@ -1,29 +1,56 @@
 import type { Micros } from '../base/units.ts';
-import { type Priority, rankOf } from './op.ts';
+import type { TenantId, Urgency } from './op.ts';
 
-/** What a policy may look at when an op, or a submission of slices, becomes ready. */
+/** What a policy may look at when it gives a key. */
 export interface Ready {
+  readonly tenant: TenantId;
+  /** When everything it depends on was done. */
   readonly readyAt: Micros;
-  readonly priority: Priority;
+  /** 0–4: its own, or that of the most urgent op that waits for it. */
+  readonly urgency: Urgency;
+  /** So that it and all that depend on it keep theirs; `Infinity` for none. */
+  readonly deadlineAt: Micros;
+  /** Estimate, where it is cheapest. 0 when nothing is known. */
+  readonly cost: Micros;
+  /** At least 1. */
+  readonly items: number;
+  /** Cost of the longest way from its start to an end of its graph; `cost` for an op without dependents. */
+  readonly upwardRank: Micros;
+  readonly share: Share;
+  /** Drawn for this key, in (0, 1). */
+  readonly draw: number;
+}
+
+/** Where a tenant stands against the others. All tags are service, in µs, that everybody would have had in a fair world. */
+export interface Share {
+  /** Above 0. */
+  readonly weight: number;
+  /** Service it has had or was promised, over its weight: its virtual finish. Never behind `virtualNow` when it asks anew. */
+  readonly served: number;
+  /** The same with all weights 1. */
+  readonly servedEqually: number;
+  /** Ops it has started, never behind the others' when it asks anew. */
+  readonly turns: number;
+  /** Virtual time: the largest tag that was picked. */
+  readonly virtualNow: number;
+  /** Service in the present second, and the seven before it halved by halves. */
+  readonly recentCost: Micros;
 }
 
 /**
- * A policy gives what becomes ready its key; the smallest key goes first, equal keys in arrival order.
+ * The smallest key goes first, equal keys in arrival order.
  *
- * The key is taken once and never changes, so a policy reads no clock: ageing is a head start on the arrival time, not a key
- * that drifts while the op waits.
+ * The key is taken once, so a policy reads no clock: ageing is a head start on the arrival time, not a key that drifts while the op
+ * waits. It is taken again only when what the op inherits changes, or the policy does.
  */
-export type Policy = (ready: Ready) => number;
+export type PolicyKey = (ready: Ready) => number;
 
-/** How long each class lets the more urgent ones overtake it: background work is late, never starved. */
-const patience: Record<Priority, Micros> = { 'user-blocking': 0, 'user-visible': 50_000, background: 5_000_000 };
-
-export const policies = {
-  fifo: (ready) => ready.readyAt,
-  priority: (ready) => ready.readyAt + patience[ready.priority],
-} satisfies Record<string, Policy>;
-
-export type PolicyName = keyof typeof policies;
-
-/** Only a policy that tells classes apart gives one of them standing credit over another. */
-export const classOf = (policy: PolicyName, priority: Priority): number => (policy === 'fifo' ? 0 : rankOf(priority));
+export interface Policy {
+  readonly key: PolicyKey;
+  /**
+   * `ready`: when the op becomes ready. `head`: when it becomes the first of its tenant's, so that what the tenant was served meanwhile counts.
+   */
+  readonly taken: 'ready' | 'head';
+  /** Whether classes come before keys: a more urgent class then goes first, but for the share that is reserved for overdue work. */
+  readonly classes: boolean;
+}

@@ -1,0 +1,114 @@
+import { assert } from '../base/assert.ts';
+import type { HeapEntry } from '../base/heap.ts';
+import type { Micros } from '../base/units.ts';
+import type { Graph } from './graph.ts';
+import { type CostEstimate, laneKinds, type LaneId, type LaneKind, leastUrgent, type Op, type Urgency, urgencyOf } from './op.ts';
+
+/**
+ * `waiting` for dependencies · `ready` in a queue · `held`: could run, but a resource or its gang says not yet · `paused` with its graph ·
+ * `encoding` in its lane · `running`: all of it waits in the gate or runs on the GPU · `draining`: it was given up while it ran, and keeps its
+ * place until the lane says it ended · the rest are ends.
+ */
+export type OpState = 'waiting' | 'ready' | 'held' | 'paused' | 'encoding' | 'running' | 'draining' | 'done' | 'failed' | 'cancelled';
+
+const legal: Readonly<Record<OpState, readonly OpState[]>> = {
+  waiting: ['ready', 'paused', 'failed', 'cancelled'],
+  ready: ['waiting', 'held', 'paused', 'encoding', 'failed', 'cancelled'],
+  held: ['waiting', 'ready', 'paused', 'failed', 'cancelled'],
+  paused: ['waiting', 'ready', 'failed', 'cancelled'],
+  encoding: ['ready', 'paused', 'running', 'draining', 'done', 'failed'],
+  running: ['ready', 'paused', 'draining', 'done', 'failed'],
+  draining: ['failed', 'cancelled'],
+  done: [],
+  failed: [],
+  cancelled: [],
+};
+
+const none: readonly never[] = [];
+
+/** What the core keeps of one op while it, or its graph, is unfinished. */
+export class OpRecord {
+  readonly op: Op;
+  /** Order of submission: ties go by it. */
+  readonly arrival: number;
+  readonly graph: Graph | undefined;
+  /** What it costs where it is cheapest; 0 when nothing is known. */
+  readonly cost: Micros;
+  #state: OpState = 'waiting';
+  attempt = 0;
+
+  // Its place in the graph (dependencies.ts).
+  /** Topological: greater than that of every unfinished dependency. */
+  order = 0;
+  dependencies: readonly OpRecord[] = none;
+  /** Bytes that each of `dependencies` hands over. */
+  bytes: readonly number[] = none;
+  dependents: readonly OpRecord[] = none;
+  /** Dependencies that are not done. */
+  missing = 0;
+
+  // What flows back from its dependents (backflow.ts).
+  /** Cost of the longest way from its start to an end of its graph: HEFT's upward rank. */
+  upwardRank: Micros;
+  /** The most urgent of its own, its dependents' and of those who wait for what it holds. */
+  urgency: Urgency;
+  /** The earliest at which it must end, so that it and all its dependents keep their deadlines. */
+  deadlineAt: Micros;
+  /** Its own urgency, which may be changed while it is unfinished. */
+  ownUrgency: Urgency;
+  ownDeadlineAt: Micros;
+  /** The most urgent op that waits for what this one holds. */
+  boost: Urgency = leastUrgent;
+  isTouched = false;
+
+  // Its place in a queue.
+  readyAt: Micros = 0;
+  key = 0;
+  entry: HeapEntry<OpRecord> | undefined;
+
+  // Its run.
+  lane: LaneId | undefined;
+  startedAt: Micros = 0;
+
+  constructor(op: Op, arrival: number, graph: Graph | undefined) {
+    this.op = op;
+    this.arrival = arrival;
+    this.graph = graph;
+    this.urgency = this.ownUrgency = urgencyOf(op.priority);
+    this.deadlineAt = this.ownDeadlineAt = op.deadlineAt;
+    this.upwardRank = this.cost = this.#leastCost();
+  }
+
+  get state(): OpState {
+    return this.#state;
+  }
+
+  /** The only way an op changes its state. */
+  to(state: OpState): void {
+    assert(legal[this.#state].includes(state), `an op that is ${this.#state} does not become ${state}`);
+    this.#state = state;
+  }
+
+  get isEnded(): boolean {
+    return this.#state === 'done' || this.#state === 'failed' || this.#state === 'cancelled';
+  }
+
+  /** In a lane, or draining there. */
+  get isUnderWay(): boolean {
+    return this.#state === 'encoding' || this.#state === 'running' || this.#state === 'draining';
+  }
+
+  /** What it costs on this kind of lane; `undefined` when such a lane cannot run it. */
+  costOn(kind: LaneKind): Micros | undefined {
+    const estimate = this.op.costs?.[kind];
+    return estimate && costOf(estimate, this.op.items ?? 1);
+  }
+
+  #leastCost(): Micros {
+    let least: Micros = Infinity;
+    for (const kind of laneKinds) least = Math.min(least, this.costOn(kind) ?? Infinity);
+    return least === Infinity ? 0 : least;
+  }
+}
+
+export const costOf = ({ base, perItem }: CostEstimate, items: number): Micros => base + perItem * items;
