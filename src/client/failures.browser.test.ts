@@ -93,16 +93,16 @@ test.each<readonly [string, string, Feeds]>([
 });
 
 test.each([
-  ['a priority nobody knows', () => model.run(small.feeds, { priority: 'high' as never })],
+  ['a priority nobody knows', () => model.run(small.feeds, { priority: 'urgent' as never })],
   ['a deadline of no time', () => model.run(small.feeds, { deadline: 0 })],
   ['a deadline that is no number', () => model.run(small.feeds, { deadline: Number.NaN })],
   ['a model without a tenant', () => ground.scheduler.loadModel(small.bytes, { tenant: '' })],
-  ['a model of an unknown priority', () => ground.scheduler.loadModel(small.bytes, { tenant: 'unlucky', priority: 'low' as never })],
+  ['a model of an unknown priority', () => ground.scheduler.loadModel(small.bytes, { tenant: 'unlucky', priority: 'whenever' as never })],
   ['a model that is a number', () => ground.scheduler.loadModel(7 as never, { tenant: 'unlucky' })],
   ['a quantum of no time', () => createScheduler({ quantum: 0 })],
   ['a quantum that is no number', () => createScheduler({ quantum: '2' as never })],
-  ['a policy nobody knows', () => createScheduler({ policy: 'lottery' as never })],
-  ['a change to a policy nobody knows', () => ground.scheduler.setPolicy('lottery' as never)],
+  ['a policy nobody knows', () => createScheduler({ policy: 'raffle' as never })],
+  ['a change to a policy nobody knows', () => ground.scheduler.setPolicy('raffle' as never)],
 ])('%s is an invalid argument', async (_, call) => {
   expect(await beside(() => codeOf(call()))).toBe('invalid-argument');
 });

@@ -1,6 +1,6 @@
 import { type Remote, transfer, wrap } from 'comlink';
 import { describe, type Failure, type Outcome } from '../wire/failure.ts';
-import type { LaneControl, LaneId, LaneToPage, LoadedModel, LoadRequest, OpId, PageToLane } from '../wire/messages.ts';
+import type { LaneControl, LaneId, LaneToPage, LoadedModel, LoadRequest, OpFailure, OpId, PageToLane } from '../wire/messages.ts';
 import type { PendingRun } from './pending-run.ts';
 import type { Priority } from './priority.ts';
 import type { SchedulerHandle } from './scheduler-handle.ts';
@@ -110,6 +110,14 @@ export class LaneHandle {
     const pending = this.#runs.get(op);
     this.cancel(op, 'its deadline passed');
     pending?.run.fail({ code: 'deadline-passed', detail: 'the deadline passed before the result was there' });
+  }
+
+  /** The scheduler gave it up. */
+  settled(op: OpId, failure: OpFailure): void {
+    if (failure.code === 'deadline-passed') return this.expired(op);
+    if (failure.code === 'lane-closed') return; // Whoever ended the lane has seen to its runs.
+    const pending = this.#runs.get(op);
+    if (pending !== undefined) this.#fail(pending.run, { code: 'run-failed', detail: `the scheduler did not take it: ${JSON.stringify(failure)}` });
   }
 
   async unload(model: KeptModel): Promise<void> {

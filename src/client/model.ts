@@ -1,10 +1,10 @@
-import type { Priority } from '../core/op.ts';
+import type { Level, Priority } from './priority.ts';
 import type { Feeds, TensorInfo } from '../wire/tensor.ts';
 import type { Outputs } from './pending-run.ts';
 
 export interface RunOptions {
   /** Default: the model's. */
-  readonly priority?: Priority | undefined;
+  readonly priority?: Priority | Level | undefined;
   /** Milliseconds from now after which the result is of no use: the run rejects with `deadline-passed`. Default: none. */
   readonly deadline?: number | undefined;
   /** Rejects with `aborted`, the signal's reason as the cause. What the GPU was already given it finishes. */

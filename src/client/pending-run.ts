@@ -1,5 +1,5 @@
 import { type Micros } from '../base/units.ts';
-import type { OpId, Priority } from '../core/op.ts';
+import type { Level, OpId, Priority } from '../core/op.ts';
 import type { Failure, Outcome } from '../wire/failure.ts';
 import type { Feeds, Tensor } from '../wire/tensor.ts';
 import { SwitchyardError } from './error.ts';
@@ -18,7 +18,7 @@ export class PendingRun {
   readonly name: string;
   readonly feeds: Feeds;
   readonly transfer: readonly Transferable[];
-  readonly priority: Priority;
+  readonly priority: Priority | Level;
   /** On the page's clock; `Infinity` for none. */
   readonly deadlineAt: Micros;
   readonly promise: Promise<Outputs>;
@@ -28,7 +28,7 @@ export class PendingRun {
   #schedulers = 0;
   #onSettled: () => void = () => undefined;
 
-  constructor(op: OpId, name: string, feeds: Feeds, options: { priority: Priority; deadlineAt: Micros; transfer: readonly Transferable[] }) {
+  constructor(op: OpId, name: string, feeds: Feeds, options: { priority: Priority | Level; deadlineAt: Micros; transfer: readonly Transferable[] }) {
     this.op = op;
     this.name = name;
     this.feeds = feeds;

@@ -1,5 +1,8 @@
-import type { PolicyName } from '../wire/messages.ts';
+import { type PolicyName, policyNames } from '../core/policies.ts';
+import type { Policy, PolicyKey, Ready, Share } from '../core/policy.ts';
 
-export type { PolicyName };
+export type { Policy, PolicyKey, PolicyName, Ready, Share };
+export { policyNames };
 
-export const policies = ['fifo', 'priority'] as const satisfies readonly PolicyName[];
+/** A policy by name, or the address of a module whose default export is one of the application's own. */
+export type PolicyChoice = PolicyName | URL;

@@ -1,6 +1,9 @@
-import type { Priority } from '../wire/messages.ts';
+import { type Level, levels, priorities, type Priority, priorityOf, urgencyOf } from '../core/op.ts';
 
-export type { Priority };
+export type { Level, Priority };
 
-/** The platform's words (Prioritized Task Scheduling), most urgent first. */
-export const priorities = ['user-blocking', 'user-visible', 'background'] as const satisfies readonly Priority[];
+/** The platform's words (Prioritized Task Scheduling), and five levels that are ranks inside its classes. */
+export const priorityWords: readonly (Priority | Level)[] = [...priorities, ...levels];
+
+/** The platform's word for a level. */
+export const classOf = (word: Priority | Level): Priority => priorityOf(urgencyOf(word));

@@ -4,14 +4,14 @@ import { scheduleRequests } from '../gpu/schedule-adapter.ts';
 import { scheduleOwnThread } from '../loop/own-thread.ts';
 import { typedPort } from '../wire/port.ts';
 import { SwitchyardError } from './error.ts';
-import { priorities, type Priority } from './priority.ts';
+import { classOf, type Level, type Priority, priorityWords } from './priority.ts';
 import { Switchyard } from './switchyard.ts';
 
 export interface ScheduleGpuOptions {
   /** Default: `page`. */
   readonly tenant?: string | undefined;
   /** Default: `user-visible`. */
-  readonly priority?: Priority | undefined;
+  readonly priority?: Priority | Level | undefined;
   /**
    * The scheduler to join: what `createScheduler` gave in this thread, or a port of its `connect()` in another one. Default: the scheduler
    * that was created last in this thread; without one, a small scheduler in this thread, for the devices of this thread only.
@@ -41,13 +41,13 @@ export function settle(switchyard: Switchyard): void {
  */
 export function scheduleGpu(options: ScheduleGpuOptions = {}): { restore(): void } {
   const { tenant = 'page', priority = 'user-visible', scheduler } = options;
-  if (!priorities.includes(priority)) {
-    throw new SwitchyardError({ code: 'invalid-argument', detail: `a priority is one of ${priorities.join(', ')}, not ${String(priority)}` });
+  if (!priorityWords.includes(priority)) {
+    throw new SwitchyardError({ code: 'invalid-argument', detail: `a priority is one of ${priorityWords.join(', ')}, not ${String(priority)}` });
   }
   const gpu = (globalThis.navigator as Navigator | undefined)?.gpu;
   if (gpu === undefined) throw new SwitchyardError({ code: 'no-adapter', detail: 'this browser or this page has no WebGPU (navigator.gpu is missing)' });
   const joined = joinScheduler(scheduler);
-  return { restore: scheduleRequests(gpu, () => ({ tenant, priority, switch: joined(), now: threadNow })) };
+  return { restore: scheduleRequests(gpu, () => ({ tenant, priority: classOf(priority), switch: joined(), now: threadNow })) };
 }
 
 function joinScheduler(scheduler: Switchyard | MessagePort | undefined): () => Switch {

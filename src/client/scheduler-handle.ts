@@ -1,17 +1,20 @@
 import { transfer, wrap } from 'comlink';
 import type { Failure } from '../wire/failure.ts';
 import type { LaneId, PageToScheduler, SchedulerControl, SchedulerToPage, Tuning } from '../wire/messages.ts';
+import type { PolicyChoice } from './policy.ts';
 import { SwitchyardError } from './error.ts';
 import { WorkerLife } from './worker-life.ts';
 
 /** A scheduler that does not come up this often in a row stays away. */
 const startAttempts = 3;
 
+type TenantSet = PageToScheduler & { readonly kind: 'tenant-set' };
+
 /** What the page does about what happens to its scheduler. */
 export interface SchedulerWorld {
   spawn(): Worker;
   heard(message: SchedulerToPage): void;
-  /** Another worker took over, with the same tuning: everybody attaches again. */
+  /** Another worker took over, with the same tuning, policy and tenants: everybody attaches again. */
   replaced(failure: Failure): void;
   /** None will take over. */
   gaveUp(failure: Failure): void;
@@ -29,6 +32,8 @@ export class SchedulerHandle {
   #life: WorkerLife | undefined;
   #page!: MessagePort;
   #tuning: Partial<Tuning>;
+  #policy: PolicyChoice | undefined;
+  readonly #tenants = new Map<string, TenantSet>();
   #failedStarts = 0;
   #failure: Failure | undefined;
 
@@ -60,6 +65,17 @@ export class SchedulerHandle {
     this.send({ kind: 'tuned', tuning });
   }
 
+  choose(policy: PolicyChoice): void {
+    this.#policy = policy;
+    if (policy instanceof URL) this.send({ kind: 'policy-written', url: policy.href });
+    else this.send({ kind: 'tuned', tuning: { policy } });
+  }
+
+  setTenant(message: TenantSet): void {
+    this.#tenants.set(message.tenant, { ...this.#tenants.get(message.tenant), ...message });
+    this.send(message);
+  }
+
   close(failure: Failure): void {
     this.#failure ??= failure;
     this.#life?.end(failure);
@@ -72,6 +88,8 @@ export class SchedulerHandle {
     this.#page = port1;
     port1.onmessage = ({ data }: MessageEvent<SchedulerToPage>) => this.#world.heard(data);
     this.send({ kind: 'tuned', tuning: this.#tuning });
+    if (this.#policy !== undefined) this.choose(this.#policy);
+    for (const tenant of this.#tenants.values()) this.send(tenant);
     let worker: Worker;
     try {
       worker = this.#world.spawn();

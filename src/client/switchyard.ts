@@ -1,3 +1,4 @@
+import { unreachable } from '../base/assert.ts';
 import { PortSwitch } from '../gpu/port-switch.ts';
 import type { Switch } from '../gpu/link.ts';
 import type { TraceBatch } from '../trace/batch.ts';
@@ -10,15 +11,15 @@ import { type KeptModel, LaneHandle } from './lane-handle.ts';
 import { type ModelSource, readSource } from './model-source.ts';
 import type { Model, RunOptions } from './model.ts';
 import { PendingRun } from './pending-run.ts';
-import { policies, type PolicyName } from './policy.ts';
-import { priorities, type Priority } from './priority.ts';
+import { type PolicyChoice, policyNames } from './policy.ts';
+import { classOf, type Level, type Priority, priorityWords } from './priority.ts';
 import { SchedulerHandle } from './scheduler-handle.ts';
 
 export interface LoadOptions {
   /** Who asks. Models of one tenant share a device and a lane; their runs are encoded one after the other. */
   readonly tenant: string;
   /** Default: `user-visible`, as the platform has it. The first model of a tenant decides for its gate. */
-  readonly priority?: Priority | undefined;
+  readonly priority?: Priority | Level | undefined;
   /** For the timeline. Default: the tenant. */
   readonly name?: string | undefined;
   /** Sizes of free dimensions that are the same in every run; fixing them lets the runtime plan memory. */
@@ -31,10 +32,18 @@ export interface LoadOptions {
 export interface SchedulerOptions {
   /** Aimed length of a slice in milliseconds. Default: 2. */
   readonly quantum?: number | undefined;
-  /** Default: `priority`. */
-  readonly policy?: PolicyName | undefined;
+  /** What orders the ops: a name, or the address of a module whose default export is a `Policy` or its key function. Default: `priority`. */
+  readonly policy?: PolicyChoice | undefined;
   /** How to start the workers, for bundlers or policies (CSP) that need it said. */
   readonly workers?: { readonly scheduler?: () => Worker; readonly lane?: (tenant: string) => Worker } | undefined;
+}
+
+/** What a tenant may have. */
+export interface TenantOptions {
+  /** Its share under the policies that share, above 0. Default: 1. */
+  readonly weight?: number | undefined;
+  /** So many of its ops may be under way at once. Default: no bound. */
+  readonly slots?: number | undefined;
 }
 
 /** Something that happened to the workers, not to one caller. `code` is a failure code. */
@@ -64,10 +73,8 @@ export class Switchyard implements AsyncDisposable {
     const { quantum, policy } = options;
     if (quantum !== undefined && !(typeof quantum === 'number' && quantum > 0)) throw invalid(`quantum is a number of milliseconds above 0, not ${String(quantum)}`);
     if (policy !== undefined) assertPolicy(policy);
-    const switchyard = new Switchyard(options, {
-      ...(quantum !== undefined && { quantum: Math.round(quantum * 1000) }),
-      ...(policy !== undefined && { policy }),
-    });
+    const switchyard = new Switchyard(options, quantum === undefined ? {} : { quantum: Math.round(quantum * 1000) });
+    if (policy !== undefined) switchyard.#scheduler.choose(policy);
     await switchyard.#scheduler.ready;
     return switchyard;
   }
@@ -119,9 +126,16 @@ export class Switchyard implements AsyncDisposable {
     this.#scheduler.tune({ enabled });
   }
 
-  async setPolicy(policy: PolicyName): Promise<void> {
+  /** What waits stays, in the order of the new policy. One that misbehaves is replaced by the default, which a notice tells. */
+  async setPolicy(policy: PolicyChoice): Promise<void> {
     assertPolicy(policy);
-    this.#scheduler.tune({ policy });
+    this.#scheduler.choose(policy);
+  }
+
+  async setTenant(tenant: string, { weight, slots }: TenantOptions): Promise<void> {
+    if (weight !== undefined && !(weight > 0 && weight < Infinity)) throw invalid(`a weight is a number above 0, not ${String(weight)}`);
+    if (slots !== undefined && !(slots >= 1)) throw invalid(`slots are 1 or more, not ${String(slots)}`);
+    this.#scheduler.setTenant({ kind: 'tenant-set', tenant, ...(weight !== undefined && { weight }), ...(slots !== undefined && { slots }) });
   }
 
   /** Calls back with what is new in the trace, ten times a second at most. Returns how to stop. */
@@ -167,7 +181,7 @@ export class Switchyard implements AsyncDisposable {
     return this.close();
   }
 
-  #run(lane: LaneHandle, model: KeptModel, feeds: Feeds, options: RunOptions & { priority: Priority }): Promise<Readonly<Record<string, Feeds[string]>>> {
+  #run(lane: LaneHandle, model: KeptModel, feeds: Feeds, options: RunOptions & { priority: Priority | Level }): Promise<Readonly<Record<string, Feeds[string]>>> {
     const { priority, deadline = Infinity, signal, transfer = [] } = options;
     if (this.#isClosed) return Promise.reject(new SwitchyardError(closed));
     try {
@@ -199,10 +213,10 @@ export class Switchyard implements AsyncDisposable {
     return run.promise;
   }
 
-  #laneOf(tenant: string, priority: Priority): LaneHandle {
+  #laneOf(tenant: string, priority: Priority | Level): LaneHandle {
     let lane = this.#lanes.get(tenant);
     if (lane === undefined) {
-      lane = new LaneHandle(tenant, priority, {
+      lane = new LaneHandle(tenant, classOf(priority), {
         scheduler: this.#scheduler,
         spawn: this.#options.workers?.lane ?? startLane,
         nextLane: () => (this.#laneCount += 1) as LaneId,
@@ -225,8 +239,13 @@ export class Switchyard implements AsyncDisposable {
   }
 
   #heard(message: SchedulerToPage): void {
-    if (message.kind === 'op-expired') this.#runs.get(message.op)?.expired(message.op);
-    else tell(this.#traceListeners, message.batch);
+    switch (message.kind) {
+      case 'op-settled': return this.#runs.get(message.op)?.settled(message.op, message.failure);
+      case 'policy-replaced':
+        return this.#notice({ code: 'policy-replaced', message: `the policy ${message.policy} misbehaved (${message.detail}); ${message.by} took its place` });
+      case 'trace': return tell(this.#traceListeners, message.batch);
+      default: unreachable(message);
+    }
   }
 
   #replaced(failure: Failure): void {
@@ -266,12 +285,13 @@ const longestTimer = 2 ** 31 - 1;
 
 const invalid = (detail: string): SwitchyardError => new SwitchyardError({ code: 'invalid-argument', detail });
 
-function assertPriority(priority: Priority): void {
-  if (!priorities.includes(priority)) throw invalid(`a priority is one of ${priorities.join(', ')}, not ${String(priority)}`);
+function assertPriority(priority: Priority | Level): void {
+  if (!priorityWords.includes(priority)) throw invalid(`a priority is one of ${priorityWords.join(', ')}, not ${String(priority)}`);
 }
 
-function assertPolicy(policy: PolicyName): void {
-  if (!policies.includes(policy)) throw invalid(`a policy is one of ${policies.join(', ')}, not ${String(policy)}`);
+function assertPolicy(policy: PolicyChoice): void {
+  if (policy instanceof URL || policyNames.includes(policy)) return;
+  throw invalid(`a policy is the URL of a module or one of ${policyNames.join(', ')}, not ${String(policy)}`);
 }
 
 /** A listener that throws harms nobody else. */

@@ -1,8 +1,10 @@
 import { assert } from '../base/assert.ts';
-import type { HeapEntry } from '../base/heap.ts';
+import type { Heap, HeapEntry } from '../base/heap.ts';
 import type { Micros } from '../base/units.ts';
+import type { Edge } from './dependencies.ts';
 import type { Graph } from './graph.ts';
-import { type CostEstimate, laneKinds, type LaneId, type LaneKind, leastUrgent, type Op, type Urgency, urgencyOf } from './op.ts';
+import { type CostEstimate, laneKinds, type LaneId, type LaneKind, leastUrgent, type Op, type OpFailure, type Urgency, urgencyOf } from './op.ts';
+import type { ReadyQueue } from './ready-queue.ts';
 
 /**
  * `waiting` for dependencies · `ready` in a queue · `held`: could run, but a resource or its gang says not yet · `paused` with its graph ·
@@ -40,18 +42,21 @@ export class OpRecord {
   // Its place in the graph (dependencies.ts).
   /** Topological: greater than that of every unfinished dependency. */
   order = 0;
-  dependencies: readonly OpRecord[] = none;
-  /** Bytes that each of `dependencies` hands over. */
-  bytes: readonly number[] = none;
-  dependents: readonly OpRecord[] = none;
+  /** Those that are done stay until it ends itself. */
+  dependencies: readonly Edge[] = none;
+  dependents: readonly Edge[] = none;
   /** Dependencies that are not done. */
   missing = 0;
+  /** The last walk through the graph that met it. */
+  walk = 0;
 
   // What flows back from its dependents (backflow.ts).
   /** Cost of the longest way from its start to an end of its graph: HEFT's upward rank. */
   upwardRank: Micros;
-  /** The most urgent of its own, its dependents' and of those who wait for what it holds. */
+  /** The most urgent of its own, its dependents' and of those who wait for what it or its graph holds. */
   urgency: Urgency;
+  /** The same without those who wait for what is held: the most urgent of its own and its dependents' claims. */
+  claim: Urgency;
   /** The earliest at which it must end, so that it and all its dependents keep their deadlines. */
   deadlineAt: Micros;
   /** Its own urgency, which may be changed while it is unfinished. */
@@ -64,19 +69,30 @@ export class OpRecord {
   // Its place in a queue.
   readyAt: Micros = 0;
   key = 0;
+  queue: ReadyQueue | undefined;
+  heap: Heap<OpRecord> | undefined;
   entry: HeapEntry<OpRecord> | undefined;
 
   // Its run.
+  failure: OpFailure | undefined;
   lane: LaneId | undefined;
   startedAt: Micros = 0;
+  /** What its tenant was charged when it started. */
+  charged: Micros = 0;
+  /** Predicted GPU time of the slices it became. */
+  sliceCost: Micros = 0;
+  /** Bytes that it reads, by the lane they are on. */
+  inputs: Map<LaneId, number> | undefined;
+  timer: HeapEntry<OpRecord> | undefined;
 
-  constructor(op: Op, arrival: number, graph: Graph | undefined) {
+  /** `known`: what ops like it cost, for one that does not say. */
+  constructor(op: Op, arrival: number, graph: Graph | undefined, known: Micros = 0) {
     this.op = op;
     this.arrival = arrival;
     this.graph = graph;
-    this.urgency = this.ownUrgency = urgencyOf(op.priority);
+    this.urgency = this.claim = this.ownUrgency = urgencyOf(op.priority);
     this.deadlineAt = this.ownDeadlineAt = op.deadlineAt;
-    this.upwardRank = this.cost = this.#leastCost();
+    this.upwardRank = this.cost = this.#leastCost(known);
   }
 
   get state(): OpState {
@@ -104,10 +120,10 @@ export class OpRecord {
     return estimate && costOf(estimate, this.op.items ?? 1);
   }
 
-  #leastCost(): Micros {
+  #leastCost(known: Micros): Micros {
     let least: Micros = Infinity;
     for (const kind of laneKinds) least = Math.min(least, this.costOn(kind) ?? Infinity);
-    return least === Infinity ? 0 : least;
+    return least === Infinity ? known : least;
   }
 }
 

@@ -104,11 +104,9 @@ export type OpFailure =
   | { readonly code: 'deadline-passed' }
   | { readonly code: 'timeout' }
   | { readonly code: 'lane-closed' }
-  /** No lane that is open could ever run it. */
-  | { readonly code: 'no-lane' }
   | { readonly code: 'over-cost-budget'; readonly estimate: Micros }
   /** It needs more of a resource than there is. */
-  | { readonly code: 'over-capacity'; readonly resource: ResourceId; readonly capacity: number }
+  | { readonly code: 'over-capacity'; readonly resource: ResourceId; readonly amount: number }
   | { readonly code: 'unknown-dependency'; readonly op: OpId }
   /** The path from the op back to itself, both ends named. */
   | { readonly code: 'cycle'; readonly path: readonly OpId[] }

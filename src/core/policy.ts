@@ -6,35 +6,37 @@ export interface Ready {
   readonly tenant: TenantId;
   /** When everything it depends on was done. */
   readonly readyAt: Micros;
+  /** When its graph was opened; `readyAt` for an op without one. */
+  readonly since: Micros;
   /** 0–4: its own, or that of the most urgent op that waits for it. */
   readonly urgency: Urgency;
   /** So that it and all that depend on it keep theirs; `Infinity` for none. */
   readonly deadlineAt: Micros;
   /** Estimate, where it is cheapest. 0 when nothing is known. */
   readonly cost: Micros;
-  /** At least 1. */
+  /** Above 0. */
   readonly items: number;
   /** Cost of the longest way from its start to an end of its graph; `cost` for an op without dependents. */
   readonly upwardRank: Micros;
   readonly share: Share;
-  /** Drawn for this key, in (0, 1). */
+  /** Drawn for this key, in (0, 1]. */
   readonly draw: number;
 }
 
-/** Where a tenant stands against the others. All tags are service, in µs, that everybody would have had in a fair world. */
+/** Where a tenant stands against the others. One that asks after a rest stands where the others are: no credit, no debt. */
 export interface Share {
   /** Above 0. */
   readonly weight: number;
-  /** Service it has had or was promised, over its weight: its virtual finish. Never behind `virtualNow` when it asks anew. */
+  /** Service it was given, in µs over its weight. */
   readonly served: number;
-  /** The same with all weights 1. */
+  /** The same as if all weights were 1. */
   readonly servedEqually: number;
-  /** Ops it has started, never behind the others' when it asks anew. */
+  /** Ops it has started. */
   readonly turns: number;
-  /** Virtual time: the largest tag that was picked. */
-  readonly virtualNow: number;
-  /** Service in the present second, and the seven before it halved by halves. */
-  readonly recentCost: Micros;
+  /** µs of service not long ago: what is a second old counts half. */
+  readonly recent: Micros;
+  /** The largest key that was picked under the present policy. */
+  readonly pickedKey: number;
 }
 
 /**
@@ -47,10 +49,10 @@ export type PolicyKey = (ready: Ready) => number;
 
 export interface Policy {
   readonly key: PolicyKey;
-  /**
-   * `ready`: when the op becomes ready. `head`: when it becomes the first of its tenant's, so that what the tenant was served meanwhile counts.
-   */
+  /** `ready`: when the op becomes ready. `head`: when it becomes the first of its tenant's, so that what the tenant was given meanwhile counts. */
   readonly taken: 'ready' | 'head';
-  /** Whether classes come before keys: a more urgent class then goes first, but for the share that is reserved for overdue work. */
+  /** Whether a more urgent class goes first whatever the keys say, but for the share that is reserved for overdue work. */
   readonly classes: boolean;
+  /** Whether devices of one class may fill the GPU side by side, which is faster, or each slice goes in the order of the keys. */
+  readonly sideBySide: boolean;
 }

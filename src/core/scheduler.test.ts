@@ -22,7 +22,7 @@ class Bench {
   }
 
   lane(lane: number, gate = lane): readonly Command[] {
-    return this.tell({ kind: 'lane-opened', lane: lane as LaneId, tenant: `t${gate}` as TenantId, gate: gate as GateId });
+    return this.tell({ kind: 'lane-opened', lane: lane as LaneId, laneKind: 'gpu', tenant: `t${gate}` as TenantId, gate: gate as GateId });
   }
 
   ready(gate: number, priority: Priority, costs: readonly Micros[]): readonly Command[] {
@@ -219,11 +219,13 @@ test('an op whose deadline passes is told once, whether it waits or runs', () =>
   bench.lane(1);
   const running = bench.submit(1, 'background', 1000);
   const waiting = bench.submit(1, 'background', 2000);
-  expect(running.commands).toContainEqual({ kind: 'wake', at: 1000, why: 'deadline' });
+  expect(running.commands).toContainEqual({ kind: 'wake', at: 1000 });
   bench.now = 1000;
-  expect(bench.tell({ kind: 'woke' })).toEqual([{ kind: 'expire', op: running.op }, { kind: 'wake', at: 2000, why: 'deadline' }]);
+  expect(bench.tell({ kind: 'woke' })).toEqual([
+    { kind: 'settle', op: running.op, failure: { code: 'deadline-passed' } }, { kind: 'abort', lane: 1, op: running.op }, { kind: 'wake', at: 2000 },
+  ]);
   bench.now = 2500;
-  expect(bench.tell({ kind: 'woke' })).toEqual([{ kind: 'expire', op: waiting.op }]);
+  expect(bench.tell({ kind: 'woke' })).toEqual([{ kind: 'settle', op: waiting.op, failure: { code: 'deadline-passed' } }]);
   expect(bench.tell({ kind: 'op-finished', op: running.op })).toEqual([]);
   expect(bench.scheduler.report().unfinished).toBe(0);
 });

@@ -1,19 +1,30 @@
 import { assert } from '../base/assert.ts';
 import { Fifo } from '../base/fifo.ts';
 import type { Micros } from '../base/units.ts';
-import type { GateId, Priority, TenantId } from './op.ts';
+import { classRankOf, type GateId, type Priority, type TenantId } from './op.ts';
+import type { OpRecord } from './op-record.ts';
+
+/** What slices belong to: an op, or a submission that is none. */
+export interface Submission {
+  readonly record: OpRecord | undefined;
+  /** Of a submission that is no op; an op has its own, which may change. */
+  readonly key: number;
+  readonly rank: number;
+}
 
 /** One slice as the core knows it. */
 export interface Slice {
   readonly cost: Micros;
-  /** The policy's key of the submission it belongs to. */
-  readonly key: number;
-  /** Class of that submission, 0 the most urgent. */
-  readonly rank: number;
+  readonly of: Submission;
   releasedAt: Micros;
   /** Nothing else was in flight when it was released: its time tells the round trip. */
   alone: boolean;
 }
+
+/** The policy's key of what a slice belongs to. */
+export const keyOfSlice = ({ of: { record, key } }: Slice): number => record?.key ?? key;
+/** Class of what it belongs to, 0 the most urgent; that of the most urgent op that waits for it. */
+export const rankOfSlice = ({ of: { record, rank } }: Slice): number => (record === undefined ? rank : classRankOf(record.urgency));
 
 /** What a gate was told that it may do by itself. */
 export interface Leave {
@@ -29,6 +40,12 @@ export class SliceQueue {
   readonly priority: Priority;
   readonly #slices = new Fifo<Slice>();
   leave: Leave | undefined;
+  /** Its tenant stands in line because of what is ready here. */
+  isInLine = false;
+  /** Key of the next slice under a policy that shares, until something of the tenant was released. */
+  headKey: number | undefined;
+  /** The last slice that was released, done or not. */
+  lastReleased: Slice | undefined;
   /** The gate was asked to keep what it has not submitted, and has not answered. */
   isRecalling = false;
   #announced = 0;
@@ -84,6 +101,7 @@ export class SliceQueue {
     assert(slice !== undefined, 'a slice is released only when one is ready');
     slice.releasedAt = now;
     slice.alone = alone;
+    this.lastReleased = slice;
     this.#released += 1;
     this.#inFlight += slice.cost;
     return slice;

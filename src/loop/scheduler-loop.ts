@@ -1,7 +1,9 @@
 import { unreachable } from '../base/assert.ts';
 import type { Micros } from '../base/units.ts';
 import type { Command, SchedulerEvent } from '../core/event.ts';
-import type { GateId, LaneId, Op, OpId } from '../core/op.ts';
+import type { Policy, PolicyKey } from '../core/policy.ts';
+import type { GateId, LaneId, Op, OpFailure, OpId } from '../core/op.ts';
+import { policyOf } from '../core/policies.ts';
 import { Scheduler } from '../core/scheduler.ts';
 import type { TraceRecorder } from '../trace/recorder.ts';
 import type { FromScheduler, GateIndex, PageToScheduler, SchedulerToPage, ToScheduler } from '../wire/messages.ts';
@@ -66,7 +68,7 @@ export class SchedulerLoop {
   fromPage(message: PageToScheduler): void {
     switch (message.kind) {
       case 'op-submitted': {
-        const lane = this.#lanes.get(message.op.lane);
+        const lane = this.#lanes.get(message.op.lane!);
         if (lane === undefined) return; // It is gone, and the page settles the op.
         const now = this.#clock.now();
         const op = { ...message.op, deadlineAt: now + message.deadline };
@@ -84,6 +86,8 @@ export class SchedulerLoop {
       case 'lane-closed': this.#closeLane(message.lane); return;
       case 'attach': this.attach(typedPort(message.port), message.lane); return;
       case 'tuned': this.#step(message); return;
+      case 'tenant-set': this.#step({ ...message, tenant: message.tenant as never }); return;
+      case 'policy-written': void this.#definePolicy(message.url); return;
       default: unreachable(message);
     }
   }
@@ -132,7 +136,7 @@ export class SchedulerLoop {
         const known = thread.gates.get(message.gate);
         if (!known) return;
         this.#lanes.set(message.lane, { thread, isOpen: true });
-        this.#step({ kind: 'lane-opened', lane: message.lane, tenant: message.tenant as never, gate: known.gate });
+        this.#step({ kind: 'lane-opened', lane: message.lane, laneKind: 'gpu', tenant: message.tenant as never, gate: known.gate });
         for (const op of this.#earlyOf(message.lane)) this.#step({ kind: 'op-submitted', op });
         return;
       }
@@ -173,15 +177,32 @@ export class SchedulerLoop {
         gate?.port.send({ kind: 'recall', gate: gate.index });
         return;
       }
-      case 'expire': this.#expire(command.op); return;
+      case 'settle': this.#settle(command.op, command.failure); return;
+      // The page hears that the op is settled, and tells the lane and whoever must forget its tensors.
+      case 'abort': return;
+      case 'refuse-dependency': return;
+      case 'policy-replaced': this.#tellPage(command); return;
       case 'wake': this.#wake(command.at); return;
       default: unreachable(command);
     }
   }
 
-  #expire(op: OpId): void {
+  #settle(op: OpId, failure: OpFailure): void {
     this.#trace.forget(op);
-    this.#tellPage({ kind: 'op-expired', op });
+    this.#tellPage({ kind: 'op-settled', op, failure });
+  }
+
+  /** Runs the application's own code in this thread: what it decides is the application's own loss. */
+  async #definePolicy(url: string): Promise<void> {
+    try {
+      const { default: own }: { default: Policy | PolicyKey } = await import(/* @vite-ignore */ url);
+      const policy = policyOf(own);
+      if (typeof policy?.key !== 'function') throw new TypeError('its default export is neither a policy nor a key function');
+      this.#step({ kind: 'policy-defined', name: url, policy });
+      this.#step({ kind: 'tuned', tuning: { policy: url } });
+    } catch (error) {
+      this.#tellPage({ kind: 'policy-replaced', policy: url, by: this.#core.report().policy, detail: String(error) });
+    }
   }
 
   #wake(at: Micros): void {

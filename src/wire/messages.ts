@@ -1,12 +1,13 @@
 import type { Micros } from '../base/units.ts';
-import type { LaneId, Op, OpId, Priority } from '../core/op.ts';
+import type { LaneId, Level, Op, OpFailure, OpId, Priority } from '../core/op.ts';
 import type { Tuning } from '../core/event.ts';
 import type { TraceBatch } from '../trace/batch.ts';
 import type { Failure, Outcome } from './failure.ts';
 import type { Feeds, Tensor, TensorInfo } from './tensor.ts';
 
-export type { LaneId, OpId, Priority, Tuning };
-export type { PolicyName } from '../core/policy.ts';
+export type { LaneId, Level, OpFailure, OpId, Priority, Tuning };
+export type { PolicyName } from '../core/policies.ts';
+export type { Policy, PolicyKey } from '../core/policy.ts';
 export type { TraceBatch };
 
 /**
@@ -73,13 +74,19 @@ export type PageToScheduler =
   /** The port of a thread that holds gates, and perhaps this lane. */
   | { readonly kind: 'attach'; readonly lane: LaneId | undefined; readonly port: MessagePort }
   | { readonly kind: 'tuned'; readonly tuning: Partial<Tuning> }
+  /** The default export of this module is a policy of the application's own. */
+  | { readonly kind: 'policy-written'; readonly url: string }
+  | { readonly kind: 'tenant-set'; readonly tenant: string; readonly weight?: number; readonly slots?: number }
   | { readonly kind: 'op-submitted'; readonly op: Omit<Op, 'deadlineAt'>; /** From now; `Infinity` for none. */ readonly deadline: Micros }
   | { readonly kind: 'op-cancelled'; readonly op: OpId }
   | { readonly kind: 'lane-closed'; readonly lane: LaneId };
 
 /** From the scheduler to the page. */
 export type SchedulerToPage =
-  | { readonly kind: 'op-expired'; readonly op: OpId }
+  /** The op ended without a result, or was not taken. */
+  | { readonly kind: 'op-settled'; readonly op: OpId; readonly failure: OpFailure }
+  /** A policy misbehaved, or could not be loaded: another is in charge. */
+  | { readonly kind: 'policy-replaced'; readonly policy: string; readonly by: string; readonly detail: string }
   | { readonly kind: 'trace'; readonly batch: TraceBatch };
 
 /** What the page calls in the scheduler worker, through comlink. */

@@ -1,0 +1,141 @@
+import { Heap, type HeapEntry } from '../base/heap.ts';
+import type { Micros } from '../base/units.ts';
+import { classRankOf, priorities, type TenantId } from './op.ts';
+import type { OpRecord } from './op-record.ts';
+import { patience } from './policies.ts';
+import type { PolicyDesk } from './policy-desk.ts';
+import type { Reserve } from './reserve.ts';
+
+/** The op to start next, and whether the reserved share pays for it. */
+export interface Pick {
+  readonly record: OpRecord;
+  readonly isOverdue: boolean;
+}
+
+/** The ops of one tenant, in a policy that looks at heads only. */
+interface Line {
+  readonly ops: Heap<OpRecord>;
+  entry: HeapEntry<Line> | undefined;
+}
+
+/**
+ * Ready ops that the same lanes can run, in the order of the policy. All of it is O(log n), reading the first O(1).
+ *
+ * Under a policy with classes the most urgent class goes first, and work that waited longer than its class is patient goes before it as long
+ * as the reserve pays.
+ */
+export class ReadyQueue {
+  readonly #desk: PolicyDesk;
+  readonly #reserve: Reserve;
+  /** By class; all in the first where the policy has none. */
+  readonly #classes: Heap<OpRecord>[] = priorities.map(() => new Heap<OpRecord>());
+  readonly #lines = new Map<TenantId, Line>();
+  readonly #heads = new Heap<Line>();
+  #size = 0;
+
+  constructor(desk: PolicyDesk, reserve: Reserve) {
+    this.#desk = desk;
+    this.#reserve = reserve;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(record: OpRecord): void {
+    this.#size += 1;
+    if (this.#desk.policy.taken === 'head') {
+      const line = this.#lineOf(record.op.tenant);
+      this.#put(record, line.ops, ageOf(record));
+      if (line.ops.peek() === record) this.#head(line);
+      return;
+    }
+    record.key = this.#desk.keyOfOp(record);
+    this.#put(record, this.#heapOf(record), record.key);
+  }
+
+  remove(record: OpRecord): void {
+    const { heap, entry } = record;
+    if (heap === undefined || entry === undefined) return;
+    this.#size -= 1;
+    record.queue = record.heap = record.entry = undefined;
+    const wasFirst = heap.peek() === record;
+    heap.remove(entry);
+    const line = this.#lines.get(record.op.tenant);
+    if (line?.ops !== heap) return;
+    if (heap.size > 0) {
+      if (wasFirst) this.#head(line);
+      return;
+    }
+    if (line.entry !== undefined) this.#heads.remove(line.entry);
+    this.#lines.delete(record.op.tenant);
+  }
+
+  /** What the policy looks at changed. */
+  rekey(record: OpRecord): void {
+    this.remove(record);
+    this.push(record);
+  }
+
+  /** What the tenant was given changed. */
+  retake(tenant: TenantId): void {
+    const line = this.#lines.get(tenant);
+    if (line !== undefined) this.#head(line);
+  }
+
+  /** The policy changed: every key means something else. */
+  rebuild(): void {
+    const records = [...this];
+    for (const heap of this.#classes) heap.clear();
+    this.#heads.clear();
+    this.#lines.clear();
+    this.#size = 0;
+    for (const record of records.toSorted((a, b) => a.arrival - b.arrival)) this.push(record);
+  }
+
+  peek(now: Micros): Pick | undefined {
+    const head = this.#heads.peek();
+    if (head !== undefined) return { record: head.ops.peek()!, isOverdue: false };
+    let first: OpRecord | undefined;
+    for (const heap of this.#classes) {
+      const record = heap.peek();
+      if (record === undefined) continue;
+      if (first === undefined) first = record;
+      else if (record.key < now && record.key < first.key && this.#reserve.mayPay(now)) return { record, isOverdue: true };
+    }
+    return first && { record: first, isOverdue: false };
+  }
+
+  /** In no order. */
+  *[Symbol.iterator](): Iterator<OpRecord> {
+    for (const heap of this.#classes) yield* heap;
+    for (const line of this.#lines.values()) yield* line.ops;
+  }
+
+  #put(record: OpRecord, heap: Heap<OpRecord>, key: number): void {
+    record.queue = this;
+    record.heap = heap;
+    record.entry = heap.push(key, record, record.arrival);
+  }
+
+  #heapOf(record: OpRecord): Heap<OpRecord> {
+    return this.#classes[this.#desk.policy.classes ? classRankOf(record.urgency) : 0]!;
+  }
+
+  #lineOf(tenant: TenantId): Line {
+    let line = this.#lines.get(tenant);
+    if (line === undefined) this.#lines.set(tenant, (line = { ops: new Heap(), entry: undefined }));
+    return line;
+  }
+
+  /** Takes the key of the line's first op. */
+  #head(line: Line): void {
+    const record = line.ops.peek()!;
+    record.key = this.#desk.keyOfOp(record);
+    if (line.entry === undefined) line.entry = this.#heads.push(record.key, line, record.arrival);
+    else this.#heads.update(line.entry, record.key);
+  }
+}
+
+/** Inside one tenant the urgent goes first, and ages. */
+const ageOf = (record: OpRecord): number => record.readyAt + patience[record.urgency]!;

@@ -1,0 +1,320 @@
+import { assert } from '../base/assert.ts';
+import type { Micros } from '../base/units.ts';
+import type { Census } from './census.ts';
+import type { Command, Tuning } from './event.ts';
+import { type GateId, priorities, type Priority, rankOf, type TenantId, urgencyOf } from './op.ts';
+import type { OpRecord } from './op-record.ts';
+import type { PolicyDesk } from './policy-desk.ts';
+import type { Reserve } from './reserve.ts';
+import type { Shares } from './shares.ts';
+import { keyOfSlice, rankOfSlice, type Slice, SliceQueue, type Submission } from './slice-queue.ts';
+import { Vigil } from './vigil.ts';
+import { Window } from './window.ts';
+
+/** Gates of the most urgent class may have this much unfinished without asking: a run of theirs, not a flood. */
+const standingCredit: Micros = 50_000;
+
+/** So many quanta are released to a gate at once. It submits them at its pace, without asking for each, and can be asked to keep the rest. */
+const trainLength = 8;
+
+/** While nobody more urgent is about, slices are so many times longer: each costs the browser a round trip. */
+const coarse = 4;
+
+/** A pace is told again when it changed by this much. */
+const paceStep: Micros = 250;
+
+export interface ReleaseWorld {
+  readonly desk: PolicyDesk;
+  readonly shares: Shares;
+  readonly census: Census;
+  readonly reserve: Reserve;
+  readonly tuning: () => Tuning;
+}
+
+/** Decides which gate releases its next slices, and how much of all gates is on the GPU. */
+export class Release {
+  readonly #world: ReleaseWorld;
+  readonly #gates = new Map<GateId, SliceQueue>();
+  readonly #window = new Window();
+  /** By class: when it asks. */
+  readonly #vigils = priorities.map(() => new Vigil());
+
+  constructor(world: ReleaseWorld) {
+    this.#world = world;
+  }
+
+  get window(): Window {
+    return this.#window;
+  }
+
+  get readyCount(): number {
+    let ready = 0;
+    for (const gate of this.#gates.values()) ready += gate.readyCount;
+    return ready;
+  }
+
+  openGate(gate: GateId, tenant: TenantId, priority: Priority): void {
+    this.#gates.set(gate, new SliceQueue(gate, tenant, priority));
+  }
+
+  /** What runs there is nobody's any more. */
+  closeGate(id: GateId): void {
+    const gate = this.#gates.get(id);
+    if (gate === undefined) return;
+    this.#takeBack(gate, 0);
+    this.#setBacklog(gate, 0);
+    this.#gates.delete(id);
+    this.#world.census.forgetGate(id);
+  }
+
+  /** An op of this class was submitted for a lane with a gate. */
+  opArrived(rank: number, now: Micros): void {
+    this.#vigils[this.#classOf(rank)]!.arrived(now);
+  }
+
+  ready(id: GateId, priority: Priority, record: OpRecord | undefined, costs: readonly Micros[], released: number, now: Micros): void {
+    const gate = this.#gates.get(id);
+    if (gate === undefined) return; // Told on its way out.
+    const rank = rankOf(priority);
+    let total: Micros = 0;
+    for (const cost of costs) total += cost;
+    if (record !== undefined) record.sliceCost += total;
+    // What belongs to an op was expected since that arrived.
+    const vigil = this.#vigils[this.#classOf(rank)]!;
+    if (record === undefined) vigil.arrived(now);
+    else vigil.active(now);
+    const key = record === undefined ? this.#world.desk.keyOfSubmission(gate.tenant, urgencyOf(priority), total, now) : 0;
+    const of: Submission = { record, key, rank };
+    for (const cost of costs) gate.announce({ cost, of, releasedAt: 0, alone: false });
+    this.#setBacklog(gate, gate.readyCount);
+    this.released(id, released, now);
+  }
+
+  /** The gate released them by itself. */
+  released(id: GateId, upTo: number, now: Micros): void {
+    const gate = this.#gates.get(id);
+    while (gate !== undefined && gate.released < upTo) this.#launch(gate, now);
+  }
+
+  done(id: GateId, upTo: number, now: Micros): void {
+    const gate = this.#gates.get(id);
+    for (let slice = gate?.land(upTo); slice !== undefined; slice = gate?.land(upTo)) {
+      this.#window.land(slice.cost);
+      if (slice.alone && this.#window.isEmpty) this.#window.observe(now - slice.releasedAt, slice.cost);
+    }
+  }
+
+  recalled(id: GateId, upTo: number): void {
+    const gate = this.#gates.get(id);
+    if (gate === undefined) return;
+    gate.isRecalling = false;
+    this.#takeBack(gate, upTo);
+    this.#setBacklog(gate, gate.readyCount);
+  }
+
+  /** Says what follows from all that: who may do what alone, who gives back, who goes next. */
+  decide(now: Micros, commands: Command[]): void {
+    this.#credit(now, commands);
+    this.#recall(now, commands);
+    this.#release(now, commands);
+  }
+
+  /** Re-derives what the counters claim. */
+  check(): void {
+    let inFlight = 0;
+    for (const gate of this.#gates.values()) {
+      gate.check();
+      inFlight += gate.inFlight;
+    }
+    assert(Math.abs(inFlight - this.#window.inFlight) < 1, 'the window counts what the gates have in flight');
+  }
+
+  #takeBack(gate: SliceQueue, upTo: number): void {
+    const share = this.#world.shares.of(gate.tenant);
+    for (let slice = gate.recall(upTo); slice !== undefined; slice = gate.recall(upTo)) {
+      this.#window.land(slice.cost);
+      share.charge(-slice.cost, slice.releasedAt);
+    }
+  }
+
+  /** A tenant stands in line while one of its gates has something to release. */
+  #setBacklog(gate: SliceQueue, readyCount: number): void {
+    if (gate.isInLine === readyCount > 0) return;
+    gate.isInLine = readyCount > 0;
+    const { shares } = this.#world;
+    const share = shares.of(gate.tenant);
+    if (gate.isInLine) shares.join(share);
+    else shares.leave(share);
+  }
+
+  /** Tells each gate what it may do without asking, when that changed. */
+  #credit(now: Micros, commands: Command[]): void {
+    const classes = [...this.#gates.values()].map((gate) => this.#gateClass(gate));
+    const most = Math.min(...classes);
+    const least = Math.max(...classes);
+    const { enabled, quantum: short } = this.#world.tuning();
+    const { sideBySide } = this.#world.desk.policy;
+    // Each gate's slices take as many times longer as there are gates; one that runs and one behind it keep all of them busy.
+    const askers = classes.filter((rank) => rank > most || most === least).length;
+    const share = this.#window.bound(short * coarse * 1.5 * askers);
+    let index = 0;
+    for (const gate of this.#gates.values()) {
+      const rank = classes[index++]!;
+      const credit = !enabled || this.#gates.size === 1 ? Infinity : rank === most && rank < least ? standingCredit : 0;
+      const isTight = credit === 0 && (!sideBySide || this.#isDefended(rank, now));
+      const quantum = !enabled ? Infinity : credit === 0 && (!sideBySide || this.#isAlert(rank, now)) ? short : short * coarse;
+      const tight = this.#window.bound(short / 2);
+      const pace = credit > 0 ? Infinity : isTight ? tight : Math.max(tight, Math.round(share));
+      const { leave } = gate;
+      const isSamePace = pace === leave?.pace || Math.abs(pace - (leave?.pace ?? 0)) < paceStep;
+      if (leave?.credit === credit && leave.quantum === quantum && isSamePace) continue;
+      gate.leave = { credit, pace, quantum };
+      commands.push({ kind: 'credit', gate: gate.gate, ...gate.leave });
+    }
+  }
+
+  /** A gate is as urgent as its tenant, or as the most urgent op that is being run through it. */
+  #gateClass(gate: SliceQueue): number {
+    return this.#classOf(Math.min(rankOf(gate.priority), this.#world.census.rankOfGate(gate.gate)));
+  }
+
+  /** What was released but must be held now is asked back; what the gate has submitted already runs. */
+  #recall(now: Micros, commands: Command[]): void {
+    for (const gate of this.#gates.values()) {
+      const last = gate.recallable;
+      if (last === undefined || gate.leave?.pace === Infinity || isBegun(gate, last)) continue;
+      if (!this.#isHeld(last, now) && !this.#isOvertaken(gate, last)) continue;
+      gate.isRecalling = true;
+      commands.push({ kind: 'recall', gate: gate.gate });
+    }
+  }
+
+  /** Another gate's more urgent slice waits for room. */
+  #isOvertaken(behind: SliceQueue, last: Slice): boolean {
+    if (!this.#world.desk.policy.classes) return false;
+    const rank = rankOfSlice(last);
+    for (const gate of this.#gates.values()) {
+      const next = gate.nextReady;
+      if (gate !== behind && next !== undefined && rankOfSlice(next) < rank) return true;
+    }
+    return false;
+  }
+
+  /** Releases the first in order, while the window has room. */
+  #release(now: Micros, commands: Command[]): void {
+    const touched = new Set<SliceQueue>();
+    for (let gate = this.#nextGate(now, touched); gate !== undefined; gate = this.#nextGate(now, touched)) {
+      this.#launch(gate, now);
+      touched.add(gate);
+    }
+    if (touched.size === 0) return;
+    let crowd = 0;
+    for (const gate of this.#gates.values()) crowd += gate.hasFlights ? 1 : 0;
+    for (const gate of touched) {
+      this.#setBacklog(gate, gate.readyCount);
+      commands.push({ kind: 'release', gate: gate.gate, upTo: gate.released, crowd });
+    }
+  }
+
+  /** Whose slice goes next; `undefined` when nothing is ready, or it must wait for room. */
+  #nextGate(now: Micros, filling: ReadonlySet<SliceQueue>): SliceQueue | undefined {
+    let best: SliceQueue | undefined;
+    let next: Slice | undefined;
+    for (const gate of this.#gates.values()) {
+      const slice = gate.nextReady;
+      if (slice === undefined || gate.isRecalling || this.#isHeld(slice, now)) continue;
+      if (this.#mayFlow(slice, now) && !this.#hasRoomOfItsOwn(gate, filling)) continue;
+      if (next !== undefined && !this.#goesBefore(gate, slice, best!, next, now)) continue;
+      best = gate;
+      next = slice;
+    }
+    if (best === undefined || next === undefined || this.#window.isEmpty || this.#mayFlow(next, now)) return best;
+    return this.#hasRoomAmongAll(best, filling) ? best : undefined;
+  }
+
+  #goesBefore(gate: SliceQueue, slice: Slice, other: SliceQueue, than: Slice, now: Micros): boolean {
+    if (isBegun(gate, slice) !== isBegun(other, than)) return isBegun(gate, slice);
+    const { classes } = this.#world.desk.policy;
+    if (classes) {
+      const [a, b] = [this.#rankNow(slice, now), this.#rankNow(than, now)];
+      if (a !== b) return a < b;
+    }
+    return this.#keyNow(gate, slice, now) < this.#keyNow(other, than, now);
+  }
+
+  /** Overdue work counts as the most urgent, as long as the reserve pays. */
+  #rankNow(slice: Slice, now: Micros): number {
+    return this.#isPaidFor(slice, now) ? -1 : rankOfSlice(slice);
+  }
+
+  #isPaidFor(slice: Slice, now: Micros): boolean {
+    return rankOfSlice(slice) > 0 && keyOfSlice(slice) < now && this.#world.reserve.mayPay(now);
+  }
+
+  /** Under a policy that shares, where the tenant stands now. */
+  #keyNow(gate: SliceQueue, slice: Slice, now: Micros): number {
+    const { desk } = this.#world;
+    if (desk.policy.taken === 'ready') return keyOfSlice(slice);
+    gate.headKey ??= desk.keyOfSubmission(gate.tenant, urgencyOf(priorities[rankOfSlice(slice)]!), slice.cost, now);
+    return gate.headKey;
+  }
+
+  /** While nobody more urgent is about, every gate has a train: what one leaves free between two slices the others fill. */
+  #mayFlow(slice: Slice, now: Micros): boolean {
+    return this.#world.desk.policy.sideBySide && !this.#isDefended(this.#classOf(rankOfSlice(slice)), now);
+  }
+
+  #hasRoomOfItsOwn(gate: SliceQueue, filling: ReadonlySet<SliceQueue>): boolean {
+    return gate.inFlight < this.#fill(gate, filling);
+  }
+
+  /** A train is filled up when half of it is done, and then whole: as XSched waits for half of what is in flight. */
+  #fill(gate: SliceQueue, filling: ReadonlySet<SliceQueue>): Micros {
+    const train = this.#window.bound((gate.leave?.quantum ?? this.#world.tuning().quantum) * trainLength);
+    return filling.has(gate) ? train : train / 2;
+  }
+
+  /** Otherwise one gate at a time has a train; the next one's first slice is released when the last of it is about to run. */
+  #hasRoomAmongAll(gate: SliceQueue, filling: ReadonlySet<SliceQueue>): boolean {
+    const { inFlight } = this.#window;
+    return inFlight < (inFlight > gate.inFlight ? this.#window.bound(this.#world.tuning().quantum) : this.#fill(gate, filling));
+  }
+
+  /** A more urgent class asked for something not long ago: slices are kept short. */
+  #isAlert(rank: number, now: Micros): boolean {
+    return this.#vigils.some((vigil, other) => other < rank && vigil.isAlert(now));
+  }
+
+  /** A more urgent class is at work, or may ask at any moment: little is kept in flight. */
+  #isDefended(rank: number, now: Micros): boolean {
+    return this.#vigils.some((vigil, other) => other < rank && vigil.isExpected(now)) || this.#world.census.isPresent(rank);
+  }
+
+  /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it. */
+  #isHeld(slice: Slice, now: Micros): boolean {
+    const { tuning, desk, census } = this.#world;
+    if (!tuning().enabled || !desk.policy.classes) return false;
+    return census.isAwaited(rankOfSlice(slice)) && !this.#isPaidFor(slice, now);
+  }
+
+  #launch(gate: SliceQueue, now: Micros): void {
+    const { shares, desk, reserve } = this.#world;
+    const next = gate.nextReady;
+    if (next !== undefined && desk.policy.classes && this.#isPaidFor(next, now) && this.#world.census.isPresent(rankOfSlice(next))) reserve.spend(next.cost);
+    const slice = gate.release(now, this.#window.isEmpty);
+    const share = shares.of(gate.tenant);
+    shares.pick(share, desk.policy.taken === 'head' ? (gate.headKey ?? 0) : keyOfSlice(slice));
+    share.charge(slice.cost, now);
+    for (const other of this.#gates.values()) if (other.tenant === gate.tenant) other.headKey = undefined;
+    this.#window.launch(slice.cost);
+  }
+
+  /** Only a policy that tells classes apart gives one of them standing credit over another. */
+  #classOf(rank: number): number {
+    return this.#world.desk.policy.classes ? rank : 0;
+  }
+}
+
+/** A slice of an op that may not be interrupted, of which some are released already. */
+const isBegun = (gate: SliceQueue, slice: Slice): boolean =>
+  slice.of.record?.op.preemptible === false && gate.lastReleased?.of === slice.of;

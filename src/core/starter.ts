@@ -1,0 +1,291 @@
+import { Heap } from '../base/heap.ts';
+import type { Micros } from '../base/units.ts';
+import type { Census } from './census.ts';
+import type { Command, Reason } from './event.ts';
+import { Gangs } from './gangs.ts';
+import type { Lane } from './lane.ts';
+import { classRankOf, type LaneId, priorityOf, type TenantId, urgencyOf } from './op.ts';
+import type { OpRecord } from './op-record.ts';
+import { place } from './placement.ts';
+import { patience } from './policies.ts';
+import type { PolicyDesk } from './policy-desk.ts';
+import { type Pool, Pools } from './pools.ts';
+import type { Pick } from './ready-queue.ts';
+import type { Reserve } from './reserve.ts';
+import type { Resources } from './resources.ts';
+import type { Shares } from './shares.ts';
+
+export interface StarterWorld {
+  readonly desk: PolicyDesk;
+  readonly shares: Shares;
+  readonly census: Census;
+  readonly resources: Resources;
+  readonly reserve: Reserve;
+  readonly whenStarted: (record: OpRecord) => void;
+  /** Whether the scheduler is switched on: off, nothing is held back. */
+  readonly isEnabled: () => boolean;
+}
+
+/** So many ops that wait for a better lane are looked past for one that does not. */
+const lookPast = 8;
+
+/**
+ * Takes ready ops to lanes: the first in order that may start goes to the lane where it ends soonest. What may not start yet is held apart
+ * (by its tenant's slots, a resource, its gang), so it is in nobody's way.
+ */
+export class Starter {
+  readonly #world: StarterWorld;
+  readonly #pools: Pools;
+  readonly #gangs = new Gangs();
+  /** Ops whose tenant has as many under way as it may. */
+  readonly #noSlot = new Map<TenantId, Heap<OpRecord>>();
+  #hasWaited = false;
+
+  constructor(world: StarterWorld) {
+    this.#world = world;
+    this.#pools = new Pools(world.desk, world.reserve);
+  }
+
+  get lanes(): ReadonlyMap<LaneId, Lane> {
+    return this.#pools.lanes;
+  }
+
+  openLane(lane: Lane): void {
+    this.#pools.open(lane);
+  }
+
+  closeLane(lane: Lane): void {
+    this.#pools.close(lane);
+  }
+
+  /** An op became ready: everything it depends on is done, and its graph goes on. */
+  enter(record: OpRecord): void {
+    const { shares } = this.#world;
+    shares.join(shares.of(record.op.tenant));
+    this.#line(record);
+  }
+
+  /** An op that is ready or held goes another way. */
+  leave(record: OpRecord): void {
+    const { shares, census, resources } = this.#world;
+    shares.leave(shares.of(record.op.tenant));
+    record.queue?.remove(record);
+    census.forget(record);
+    this.#gangs.remove(record);
+    const waiting = this.#noSlot.get(record.op.tenant);
+    if (record.entry !== undefined) waiting?.remove(record.entry);
+    record.entry = undefined;
+    resources.forget(record);
+  }
+
+  /** What it inherits changed. */
+  changed(record: OpRecord): void {
+    record.queue?.rekey(record);
+    this.#world.census.renote(record);
+  }
+
+  /** The lane says that all of it is in the gate. */
+  encoded(record: OpRecord): void {
+    this.#world.census.renote(record);
+  }
+
+  /** It is not under way any more, whatever became of it. `cost`: what it took. */
+  ended(record: OpRecord, cost: Micros | undefined, now: Micros): void {
+    const { shares, census, resources } = this.#world;
+    const lane = this.lanes.get(record.lane!);
+    const share = shares.of(record.op.tenant);
+    census.forget(record);
+    lane?.drop(record);
+    if (lane !== undefined && lane.gate === undefined && cost !== undefined) share.charge(cost - record.charged, now);
+    record.charged = 0;
+    shares.leave(share);
+    share.underWay -= 1;
+    resources.release(record);
+    this.#freeSlots(record.op.tenant);
+  }
+
+  /** It may fit now. */
+  unhold(record: OpRecord): void {
+    if (record.state !== 'held' || record.op.gang !== undefined) return;
+    record.to('ready');
+    this.#line(record);
+  }
+
+  /** Members of its gang that have not started. */
+  matesOf(record: OpRecord): readonly OpRecord[] {
+    return this.#gangs.matesOf(record);
+  }
+
+  /** Whether an op began to wait for a resource since this was asked last. */
+  takeWaited(): boolean {
+    const waited = this.#hasWaited;
+    this.#hasWaited = false;
+    return waited;
+  }
+
+  setSlots(tenant: TenantId, slots: number): void {
+    this.#world.shares.of(tenant).slots = slots;
+    this.#freeSlots(tenant);
+  }
+
+  /** The policy changed. */
+  rebuild(): void {
+    this.#pools.rebuild();
+  }
+
+  /** Starts what can start. */
+  start(now: Micros, commands: Command[]): void {
+    this.#startGangs(now, commands);
+    const full = new Set<Pool>();
+    for (let best = this.#best(now, full); best !== undefined; best = this.#best(now, full)) {
+      if (!this.#startFrom(best.pool, best.pick, now, commands)) full.add(best.pool);
+    }
+  }
+
+  #best(now: Micros, full: ReadonlySet<Pool>): { pool: Pool; pick: Pick } | undefined {
+    let best: { pool: Pool; pick: Pick } | undefined;
+    for (const pool of this.#pools.filled()) {
+      if (full.has(pool) || !pool.lanes.some((lane) => this.#isOpenTo(lane))) continue;
+      const pick = pool.queue.peek(now);
+      if (pick === undefined || this.#isHeldBack(pick, pool)) continue;
+      if (best === undefined || this.#goesBefore(pick, best.pick)) best = { pool, pick };
+    }
+    return best;
+  }
+
+  #goesBefore(a: Pick, b: Pick): boolean {
+    if (a.isOverdue !== b.isOverdue) return a.isOverdue;
+    if (this.#world.desk.policy.classes) {
+      const [x, y] = [classRankOf(a.record.urgency), classRankOf(b.record.urgency)];
+      if (x !== y) return x < y;
+    }
+    const { key, arrival } = b.record;
+    return a.record.key < key || (a.record.key === key && a.record.arrival < arrival);
+  }
+
+  /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it. */
+  #isHeldBack({ record, isOverdue }: Pick, pool: Pool): boolean {
+    const { desk, census, isEnabled } = this.#world;
+    if (isOverdue || !isEnabled() || !desk.policy.classes || pool.lanes.every(({ gate }) => gate === undefined)) return false;
+    return census.isAwaited(classRankOf(record.urgency));
+  }
+
+  #isOpenTo(lane: Lane): boolean {
+    return lane.isFree && !this.#gangs.isReserved(lane);
+  }
+
+  /** Starts one op of the pool; `false` when none of those looked at can. */
+  #startFrom(pool: Pool, first: Pick, now: Micros, commands: Command[]): boolean {
+    const aside: OpRecord[] = [];
+    let isStarted = false;
+    for (let pick: Pick | undefined = first; pick !== undefined && !isStarted && aside.length < lookPast; pick = pool.queue.peek(now)) {
+      const { record } = pick;
+      if (this.#isHeldBack(pick, pool)) break;
+      const lane = place(record, pool.lanes, (candidate) => this.#isOpenTo(candidate), now);
+      if (lane === undefined) {
+        pool.queue.remove(record);
+        aside.push(record);
+      } else if (this.#isAllowed(record)) {
+        this.#start(record, lane, pick.isOverdue ? 'overdue' : undefined, now, commands);
+        isStarted = true;
+      } else return true; // It is held now; there may be others.
+    }
+    for (const record of aside) pool.queue.push(record);
+    return isStarted;
+  }
+
+  /** Whether its tenant and its resources let it start; if not it is held, and its resources are not taken. */
+  #isAllowed(record: OpRecord): boolean {
+    const { shares, census, resources } = this.#world;
+    const share = shares.of(record.op.tenant);
+    if (share.underWay >= share.slots) {
+      record.queue!.remove(record);
+      let waiting = this.#noSlot.get(record.op.tenant);
+      if (waiting === undefined) this.#noSlot.set(record.op.tenant, (waiting = new Heap()));
+      record.entry = waiting.push(record.readyAt + patience[record.urgency]!, record, record.arrival);
+    } else if (resources.tryAcquire(record)) return true;
+    else {
+      record.queue?.remove(record);
+      this.#hasWaited = true;
+    }
+    census.forget(record);
+    record.to('held');
+    return false;
+  }
+
+  #start(record: OpRecord, lane: Lane, because: Reason['because'] | undefined, now: Micros, commands: Command[]): void {
+    const { desk, shares, census, reserve } = this.#world;
+    const share = shares.of(record.op.tenant);
+    const cost = record.costOn(lane.kind) ?? record.cost;
+    const latency = lane.backlogAt(now) + cost;
+    shares.pick(share, record.key);
+    share.underWay += 1;
+    if (lane.gate === undefined) share.charge((record.charged = cost), now); // Behind a gate slices are charged, as they go.
+    record.queue?.remove(record);
+    if (because === 'overdue') reserve.spend(cost);
+    record.to('encoding');
+    record.attempt += 1;
+    record.lane = lane.lane;
+    record.startedAt = now;
+    record.sliceCost = 0;
+    lane.take(record, cost, now);
+    if (lane.gate !== undefined) census.note(record, lane.gate);
+    this.#world.whenStarted(record);
+    const isInherited = record.urgency < urgencyOf(record.op.priority) && record.urgency < record.ownUrgency;
+    commands.push({
+      kind: 'start', lane: lane.lane, op: record.op.op, priority: priorityOf(record.urgency), attempt: record.attempt,
+      why: { policy: desk.name, because: because ?? (isInherited ? 'inherited' : 'order'), key: record.key, waited: now - record.readyAt, cost, latency },
+    });
+  }
+
+  /** Gangs whose members are all ready take lanes at once, the oldest first; lanes it has to wait for are kept free for it. */
+  #startGangs(now: Micros, commands: Command[]): void {
+    for (const { members, lanes } of this.#gangs.startable(this.lanes, (members) => this.#areAllowed(members))) {
+      members.forEach((record, index) => {
+        record.to('ready');
+        this.#start(record, lanes[index]!, 'gang', now, commands);
+      });
+    }
+  }
+
+  /** All of them or none. */
+  #areAllowed(members: readonly OpRecord[]): boolean {
+    const { shares, resources } = this.#world;
+    const wanted = new Map<TenantId, number>();
+    for (const { op } of members) wanted.set(op.tenant, (wanted.get(op.tenant) ?? 0) + 1);
+    for (const [tenant, count] of wanted) if (shares.of(tenant).underWay + count > shares.of(tenant).slots) return false;
+    const taken: OpRecord[] = [];
+    for (const record of members) {
+      if (resources.tryAcquire(record)) taken.push(record);
+      else {
+        resources.forget(record);
+        for (const other of taken) resources.undo(other);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #line(record: OpRecord): void {
+    if (record.op.gang !== undefined) {
+      record.to('held');
+      this.#gangs.add(record);
+      return;
+    }
+    this.#pools.push(record);
+    const gate = record.op.lane === undefined ? undefined : this.lanes.get(record.op.lane)?.gate;
+    if (gate !== undefined) this.#world.census.note(record, gate);
+  }
+
+  #freeSlots(tenant: TenantId): void {
+    const waiting = this.#noSlot.get(tenant);
+    const share = this.#world.shares.of(tenant);
+    for (let free = share.slots - share.underWay; free > 0; free -= 1) {
+      const record = waiting?.pop();
+      if (record === undefined) break;
+      record.entry = undefined;
+      this.unhold(record);
+    }
+    if (waiting?.size === 0) this.#noSlot.delete(tenant);
+  }
+}
