@@ -1,7 +1,7 @@
 import type { Micros } from '../base/units.ts';
 import type { Graph } from './graph.ts';
-import { type GraphId, laneKinds, type Op, type OpFailure, urgencyOf } from './op.ts';
-import { costOf } from './op-record.ts';
+import { type GraphId, type Op, type OpFailure, urgencyOf } from './op.ts';
+import { estimateOf } from './op-record.ts';
 
 const isAmount = (value: number | undefined): boolean => value === undefined || (value >= 0 && value < Infinity);
 
@@ -16,28 +16,16 @@ export function checkOp(op: Op, graphs: ReadonlyMap<GraphId, Graph>, known: Micr
 function flawOf(op: Op, graphs: ReadonlyMap<GraphId, Graph>): string | undefined {
   if (urgencyOf(op.priority) === undefined) return `${String(op.priority)} is no priority`;
   if (Number.isNaN(op.deadlineAt)) return 'the deadline is no instant';
-  if (op.lane === undefined && estimateOf(op) === undefined) return 'it names neither a lane nor what it costs on some kind of lane';
+  const estimate = estimateOf(op);
+  if (op.lane === undefined && estimate === undefined) return 'it names neither a lane nor what it costs on some kind of lane';
+  if (!isAmount(estimate)) return 'one of its costs is no time';
   if (op.items !== undefined && !(op.items > 0 && op.items < Infinity)) return `${op.items} is no number of items`;
-  for (const kind of laneKinds) {
-    const estimate = op.costs?.[kind];
-    if (estimate !== undefined && !(isAmount(estimate.base) && isAmount(estimate.perItem))) return `its cost on a ${kind} lane is no time`;
-  }
-  if (!(op.needs ?? []).every(({ amount }) => isAmount(amount))) return 'it needs an amount that is none';
-  if (!(op.dependencies ?? []).every(({ bytes }) => isAmount(bytes))) return 'a dependency hands over a number of bytes that is none';
+  if (op.needs?.every(({ amount }) => isAmount(amount)) === false) return 'it needs an amount that is none';
+  if (op.dependencies?.every(({ bytes }) => isAmount(bytes)) === false) return 'a dependency hands over a number of bytes that is none';
   if (!isAmount(op.costBudget) || !isAmount(op.retries)) return 'its cost budget or its retries are no amount';
   if (op.timeout !== undefined && !(op.timeout > 0)) return 'its timeout is no duration';
   if (op.gang !== undefined && !(Number.isInteger(op.gang.size) && op.gang.size > 0)) return 'its gang has no size';
   if (op.graph !== undefined && !graphs.has(op.graph)) return `graph ${op.graph} is not open`;
   if (op.graph !== undefined && graphs.get(op.graph)!.isSealed) return `graph ${op.graph} was sealed`;
   return undefined;
-}
-
-/** Where it is cheapest; `undefined` when it does not say. */
-function estimateOf({ costs, items = 1 }: Op): Micros | undefined {
-  let least: Micros | undefined;
-  for (const kind of laneKinds) {
-    const estimate = costs?.[kind];
-    if (estimate !== undefined) least = Math.min(least ?? Infinity, costOf(estimate, items));
-  }
-  return least;
 }

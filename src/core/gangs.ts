@@ -15,6 +15,10 @@ export class Gangs {
   /** Kept free for the oldest whole gang. */
   #reserved: readonly Lane[] = [];
 
+  get size(): number {
+    return this.#gangs.size;
+  }
+
   add(record: OpRecord): void {
     const { gang } = record.op.gang!;
     this.#gangs.set(gang, [...(this.#gangs.get(gang) ?? []), record]);

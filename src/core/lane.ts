@@ -1,5 +1,5 @@
 import type { Micros } from '../base/units.ts';
-import type { GateId, LaneId, LaneKind, OpId, TenantId } from './op.ts';
+import type { GateId, LaneId, LaneKind, TenantId } from './op.ts';
 import type { OpRecord } from './op-record.ts';
 
 /** On a lane with a gate one op's GPU work may still run while the next one is encoded; more would only age in the gate and hold memory. */
@@ -12,7 +12,8 @@ export class Lane {
   /** Whose ops it takes; `undefined`: everybody's. */
   readonly tenant: TenantId | undefined;
   readonly gate: GateId | undefined;
-  readonly underWay = new Map<OpId, OpRecord>();
+  /** A few at most. */
+  readonly underWay: OpRecord[] = [];
   /** When it is predicted to be done with what it has. */
   #freeAt: Micros = 0;
 
@@ -25,23 +26,24 @@ export class Lane {
 
   /** Whether it can take its next op. */
   get isFree(): boolean {
-    if (this.gate === undefined) return this.underWay.size === 0;
-    if (this.underWay.size >= longestPipeline) return false;
-    for (const record of this.underWay.values()) if (record.state !== 'running') return false;
+    if (this.gate === undefined) return this.underWay.length === 0;
+    if (this.underWay.length >= longestPipeline) return false;
+    for (const record of this.underWay) if (record.state !== 'running') return false;
     return true;
   }
 
   /** From now until it is done with what it has. What is late is taken to end now. */
   backlogAt(now: Micros): Micros {
-    return this.underWay.size === 0 ? 0 : Math.max(0, this.#freeAt - now);
+    return this.underWay.length === 0 ? 0 : Math.max(0, this.#freeAt - now);
   }
 
   take(record: OpRecord, cost: Micros, now: Micros): void {
     this.#freeAt = now + this.backlogAt(now) + cost;
-    this.underWay.set(record.op.op, record);
+    this.underWay.push(record);
   }
 
   drop(record: OpRecord): void {
-    this.underWay.delete(record.op.op);
+    const index = this.underWay.indexOf(record);
+    if (index >= 0) this.underWay.splice(index, 1);
   }
 }

@@ -15,6 +15,8 @@ export class Ledger {
   readonly stale = new Set<Store>();
   /** Were boosted and let go of something. */
   readonly loosened = new Set<Holder>();
+  /** Something happened since no deadlock was found that may have made one. */
+  isSuspect = false;
   readonly #stores = new Map<ResourceId, Store>();
   readonly #lines = new Map<string, Line>();
   /** Their graphs have what they take for them. */
@@ -38,6 +40,7 @@ export class Ledger {
     store.capacity = capacity;
     this.freed.add(store);
     this.stale.add(store);
+    this.isSuspect = true;
     this.#tidy(store);
   }
 
@@ -69,6 +72,7 @@ export class Ledger {
       const stores = this.held.get(holder);
       if (stores) stores.add(store);
       else this.held.set(holder, new Set([store]));
+      if (holder instanceof Graph) this.isSuspect = true;
       this.#touch(store);
     }
     if (record.graph) this.#kept.add(record);
@@ -108,6 +112,7 @@ export class Ledger {
     const line = this.#lineOf(record, wants);
     const wait = new Wait(record, line);
     this.waits.set(record, wait);
+    this.isSuspect = true;
     line.join(wait, this.#orderOf(record));
     for (const { store } of wants) {
       store.lines.add(line);

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { IdMap } from '../base/id-map.ts';
 import type { Micros } from '../base/units.ts';
 import { Backflow } from './backflow.ts';
 import { checkOp } from './check-op.ts';
@@ -10,6 +11,7 @@ import type { Dependency, GraphId, LaneId, Level, Op, OpFailure, OpId, Priority,
 import { leastUrgent, urgencyOf } from './op.ts';
 import { OpRecord } from './op-record.ts';
 import type { Resources } from './resources.ts';
+import type { Shares } from './shares.ts';
 import type { Starter } from './starter.ts';
 import { Timers } from './timers.ts';
 
@@ -17,7 +19,7 @@ const cancelled: OpFailure = { code: 'cancelled' };
 
 /** Every op that is unfinished, or whose graph is: how it is taken, what it waits for, and how it ends. */
 export class OpBook {
-  readonly #ops = new Map<OpId, OpRecord>();
+  readonly #ops = new IdMap<OpRecord>();
   readonly #graphs = new Map<GraphId, Graph>();
   readonly #dependencies = new Dependencies();
   readonly #backflow = new Backflow();
@@ -25,9 +27,11 @@ export class OpBook {
   readonly #timers = new Timers();
   readonly #starter: Starter;
   readonly #resources: Resources;
+  readonly #shares: Shares;
   #arrivals = 0;
 
-  constructor(starter: Starter, resources: Resources) {
+  constructor(starter: Starter, resources: Resources, shares: Shares) {
+    this.#shares = shares;
     this.#starter = starter;
     this.#resources = resources;
   }
@@ -43,10 +47,6 @@ export class OpBook {
   /** An op that has not ended. */
   get(op: OpId): OpRecord | undefined {
     return this.#ops.get(op);
-  }
-
-  [Symbol.iterator](): Iterator<OpRecord> {
-    return this.#ops.values();
   }
 
   openGraph(id: GraphId, tenant: TenantId, now: Micros): void {
@@ -85,9 +85,9 @@ export class OpBook {
 
   /** Takes all of them, or none. What was submitted before (a scheduler that took over, a message told twice) stands as it is. */
   submit(ops: readonly Op[], now: Micros, commands: Command[]): void {
-    const news = ops.filter(({ op, graph }) => !this.#ops.has(op) && this.#graphs.get(graph!)?.ops.has(op) !== true);
     const records: OpRecord[] = [];
     const failed = new Map<OpRecord, OpFailure>();
+    const news = ops.filter(({ op, graph }) => !this.#has(op, graph));
     const failure = this.#take(news, records, failed);
     if (failure !== undefined) {
       for (const record of records) {
@@ -99,6 +99,15 @@ export class OpBook {
     }
     for (const record of records) this.#enter(record, now);
     for (const [record, cause] of failed) if (!record.isEnded) this.#giveUp(record, cause, commands, 'told');
+  }
+
+  /** The same for one. */
+  submitOne(op: Op, now: Micros, commands: Command[]): void {
+    if (op.dependencies !== undefined && op.dependencies.length > 0) return this.submit([op], now, commands);
+    if (this.#has(op.op, op.graph)) return;
+    const record = this.#record(op);
+    if (record instanceof OpRecord) this.#enter(record, now);
+    else commands.push({ kind: 'settle', op: op.op, failure: record });
   }
 
   addDependency(id: OpId, dependency: Dependency, commands: Command[]): void {
@@ -143,7 +152,7 @@ export class OpBook {
     const record = this.#heardOf(id, attempt);
     if (record === undefined) return;
     const cost = measured ?? (record.sliceCost > 0 ? record.sliceCost : undefined);
-    if (cost !== undefined) this.#costs.observe(record.op, cost);
+    if (cost !== undefined && record.op.costs === undefined) this.#costs.observe(record.op, cost);
     this.#starter.ended(record, cost, now);
     if (record.state === 'draining') return this.#forgetDrained(record);
     record.to('done');
@@ -223,12 +232,8 @@ export class OpBook {
 
   #take(ops: readonly Op[], records: OpRecord[], failed: Map<OpRecord, OpFailure>): OpFailure | undefined {
     for (const op of ops) {
-      const known = this.#costs.of(op);
-      const record = new OpRecord(op, this.#arrivals++, op.graph === undefined ? undefined : this.#graphs.get(op.graph), known);
-      const failure = this.#ops.has(op.op) ? { code: 'invalid', detail: `op ${op.op} is named twice` } as const : this.#flawOf(record, known);
-      if (failure !== undefined) return failure;
-      this.#ops.set(op.op, record);
-      this.#dependencies.add(record);
+      const record = this.#ops.get(op.op) === undefined ? this.#record(op) : { code: 'invalid', detail: `op ${op.op} is named twice` } as const;
+      if (!(record instanceof OpRecord)) return record;
       records.push(record);
     }
     for (const record of records) {
@@ -238,11 +243,20 @@ export class OpBook {
     return undefined;
   }
 
-  #flawOf(record: OpRecord, known: Micros): OpFailure | undefined {
-    const flaw = checkOp(record.op, this.#graphs, known);
+  #record(op: Op): OpRecord | OpFailure {
+    const known = op.costs === undefined ? this.#costs.of(op) : 0;
+    const flaw = checkOp(op, this.#graphs, known);
     if (flaw !== undefined) return flaw;
+    const record = new OpRecord(op, this.#arrivals++, op.graph === undefined ? undefined : this.#graphs.get(op.graph), this.#shares.of(op.tenant), known);
     const need = this.#resources.impossible(record);
-    return need && { code: 'over-capacity', resource: need.resource, amount: need.amount };
+    if (need !== undefined) return { code: 'over-capacity', resource: need.resource, amount: need.amount };
+    this.#ops.set(op.op, record);
+    this.#dependencies.add(record);
+    return record;
+  }
+
+  #has(op: OpId, graph: GraphId | undefined): boolean {
+    return this.#ops.get(op) !== undefined || (graph !== undefined && this.#graphs.get(graph)?.ops.has(op) === true);
   }
 
   #connectAll(record: OpRecord, failed: Map<OpRecord, OpFailure>): OpFailure | undefined {

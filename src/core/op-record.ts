@@ -5,6 +5,7 @@ import type { Edge } from './dependencies.ts';
 import type { Graph } from './graph.ts';
 import { type CostEstimate, laneKinds, type LaneId, type LaneKind, leastUrgent, type Op, type OpFailure, type Urgency, urgencyOf } from './op.ts';
 import type { ReadyQueue } from './ready-queue.ts';
+import type { TenantShare } from './shares.ts';
 
 /**
  * `waiting` for dependencies · `ready` in a queue · `held`: could run, but a resource or its gang says not yet · `paused` with its graph ·
@@ -34,6 +35,7 @@ export class OpRecord {
   /** Order of submission: ties go by it. */
   readonly arrival: number;
   readonly graph: Graph | undefined;
+  readonly share: TenantShare;
   /** What it costs where it is cheapest; 0 when nothing is known. */
   readonly cost: Micros;
   #state: OpState = 'waiting';
@@ -69,6 +71,8 @@ export class OpRecord {
   // Its place in a queue.
   readyAt: Micros = 0;
   key = 0;
+  /** It waited longer than its class is patient, and goes before more urgent ones. */
+  isOverdue = false;
   queue: ReadyQueue | undefined;
   heap: Heap<OpRecord> | undefined;
   entry: HeapEntry<OpRecord> | undefined;
@@ -86,13 +90,14 @@ export class OpRecord {
   timer: HeapEntry<OpRecord> | undefined;
 
   /** `known`: what ops like it cost, for one that does not say. */
-  constructor(op: Op, arrival: number, graph: Graph | undefined, known: Micros = 0) {
+  constructor(op: Op, arrival: number, graph: Graph | undefined, share: TenantShare, known: Micros = 0) {
     this.op = op;
     this.arrival = arrival;
     this.graph = graph;
+    this.share = share;
     this.urgency = this.claim = this.ownUrgency = urgencyOf(op.priority);
     this.deadlineAt = this.ownDeadlineAt = op.deadlineAt;
-    this.upwardRank = this.cost = this.#leastCost(known);
+    this.upwardRank = this.cost = estimateOf(op) ?? known;
   }
 
   get state(): OpState {
@@ -119,12 +124,19 @@ export class OpRecord {
     const estimate = this.op.costs?.[kind];
     return estimate && costOf(estimate, this.op.items ?? 1);
   }
-
-  #leastCost(known: Micros): Micros {
-    let least: Micros = Infinity;
-    for (const kind of laneKinds) least = Math.min(least, this.costOn(kind) ?? Infinity);
-    return least === Infinity ? known : least;
-  }
 }
 
 export const costOf = ({ base, perItem }: CostEstimate, items: number): Micros => base + perItem * items;
+
+/** What an op says it costs where it is cheapest; `undefined` when it does not say, and no number when one of its costs is none. */
+export function estimateOf({ costs, items = 1 }: Op): Micros | undefined {
+  if (costs === undefined) return undefined;
+  let least: Micros | undefined;
+  for (const kind of laneKinds) {
+    const estimate = costs[kind];
+    if (estimate === undefined) continue;
+    const cost = costOf(estimate, items);
+    least = least === undefined ? cost : Math.min(least, cost);
+  }
+  return least;
+}

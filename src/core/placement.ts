@@ -7,10 +7,16 @@ const bytesPerMicro = 1_000;
 
 /** From now until the op would end on this lane: what is before it, moving its inputs there, and its cost. */
 export function timeTo(record: OpRecord, lane: Lane, now: Micros): Micros {
+  const cost = record.costOn(lane.kind) ?? record.cost;
+  const bytes = record.dependencies.length > 0 || record.inputs !== undefined ? bytesElsewhere(record, lane) : 0;
+  return lane.backlogAt(now) + bytes / bytesPerMicro + cost;
+}
+
+function bytesElsewhere(record: OpRecord, lane: Lane): number {
   let bytes = 0;
   for (const edge of record.dependencies) if (edge.before.lane !== lane.lane) bytes += edge.bytes;
-  for (const [at, count] of record.inputs ?? []) if (at !== lane.lane) bytes += count;
-  return lane.backlogAt(now) + bytes / bytesPerMicro + (record.costOn(lane.kind) ?? record.cost);
+  if (record.inputs !== undefined) for (const [at, count] of record.inputs) if (at !== lane.lane) bytes += count;
+  return bytes;
 }
 
 /**

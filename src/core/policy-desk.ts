@@ -59,10 +59,10 @@ export class PolicyDesk {
   }
 
   keyOfOp(record: OpRecord): number {
-    const { op, readyAt, urgency, deadlineAt, cost, upwardRank, graph } = record;
+    const { op, readyAt, urgency, deadlineAt, cost, upwardRank, graph, share } = record;
     return this.#key({
       tenant: op.tenant, readyAt, since: graph?.openedAt ?? readyAt, urgency, deadlineAt, cost, items: op.items ?? 1, upwardRank,
-      share: this.#shares.of(op.tenant), draw: this.#draw(),
+      share, draw: this.#draw(),
     });
   }
 

@@ -21,7 +21,7 @@ export class Pools {
   readonly #desk: PolicyDesk;
   readonly #reserve: Reserve;
   readonly #lanes = new Map<LaneId, Lane>();
-  readonly #pools = new Map<string, OpenPool>();
+  readonly #pools = new Map<string | number, OpenPool>();
   /** Tenants that have a lane of their own: their ops have pools of their own. */
   readonly #bound = new Map<TenantId, number>();
 
@@ -49,12 +49,9 @@ export class Pools {
     this.#of(record).queue.push(record);
   }
 
-  /** Those with something in them; the empty ones are forgotten. */
-  *filled(): Iterable<Pool> {
-    for (const [signature, pool] of this.#pools) {
-      if (pool.queue.size > 0) yield pool;
-      else if (this.#pools.size > keptEmpty) this.#pools.delete(signature);
-    }
+  /** All of them, the empty ones too. */
+  get pools(): Iterable<Pool> {
+    return this.#pools.values();
   }
 
   rebuild(): void {
@@ -74,21 +71,30 @@ export class Pools {
 
   #of(record: OpRecord): OpenPool {
     const { op } = record;
-    const isBound = (this.#bound.get(op.tenant) ?? 0) > 0;
-    const signature = op.lane === undefined ? kindsOf(record) + (isBound ? op.tenant : '') : `#${op.lane}`;
+    const isBound = this.#bound.size > 0 && (this.#bound.get(op.tenant) ?? 0) > 0;
+    const kinds = kindsOf(record);
+    const signature = op.lane !== undefined ? `#${op.lane}` : isBound ? `${kinds} ${op.tenant}` : kinds;
     let pool = this.#pools.get(signature);
     if (pool === undefined) {
+      this.#tidy();
       const serves = (lane: Lane): boolean => canRun(lane, record) && (isBound || op.lane !== undefined || lane.tenant === undefined);
       pool = { queue: new ReadyQueue(this.#desk, this.#reserve), lanes: [...this.#lanes.values()].filter(serves), serves };
       this.#pools.set(signature, pool);
     }
     return pool;
   }
+
+  /** Ops of lanes and tenants that are gone leave their pools behind. */
+  #tidy(): void {
+    if (this.#pools.size < keptEmpty) return;
+    for (const [signature, { queue }] of this.#pools) if (queue.size === 0) this.#pools.delete(signature);
+  }
 }
 
-function kindsOf({ op }: OpRecord): string {
-  let kinds = '';
-  for (const kind of laneKinds) if (op.costs?.[kind] !== undefined) kinds += `${kind} `;
+/** A bit for each kind of lane that can run it. */
+function kindsOf({ op: { costs } }: OpRecord): number {
+  let kinds = 0;
+  if (costs !== undefined) for (let bit = 0; bit < laneKinds.length; bit += 1) if (costs[laneKinds[bit]!] !== undefined) kinds |= 1 << bit;
   return kinds;
 }
 

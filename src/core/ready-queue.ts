@@ -6,12 +6,6 @@ import { patience } from './policies.ts';
 import type { PolicyDesk } from './policy-desk.ts';
 import type { Reserve } from './reserve.ts';
 
-/** The op to start next, and whether the reserved share pays for it. */
-export interface Pick {
-  readonly record: OpRecord;
-  readonly isOverdue: boolean;
-}
-
 /** The ops of one tenant, in a policy that looks at heads only. */
 interface Line {
   readonly ops: Heap<OpRecord>;
@@ -61,7 +55,7 @@ export class ReadyQueue {
     record.queue = record.heap = record.entry = undefined;
     const wasFirst = heap.peek() === record;
     heap.remove(entry);
-    const line = this.#lines.get(record.op.tenant);
+    const line = this.#lines.size === 0 ? undefined : this.#lines.get(record.op.tenant);
     if (line?.ops !== heap) return;
     if (heap.size > 0) {
       if (wasFirst) this.#head(line);
@@ -93,17 +87,19 @@ export class ReadyQueue {
     for (const record of records.toSorted((a, b) => a.arrival - b.arrival)) this.push(record);
   }
 
-  peek(now: Micros): Pick | undefined {
-    const head = this.#heads.peek();
-    if (head !== undefined) return { record: head.ops.peek()!, isOverdue: false };
+  /** The op to start next. Its `isOverdue` says whether the reserve pays for it. */
+  peek(now: Micros): OpRecord | undefined {
+    const line = this.#heads.peek();
+    if (line !== undefined) return line.ops.peek();
     let first: OpRecord | undefined;
-    for (const heap of this.#classes) {
-      const record = heap.peek();
+    for (let rank = 0; rank < this.#classes.length; rank += 1) {
+      const record = this.#classes[rank]!.peek();
       if (record === undefined) continue;
-      if (first === undefined) first = record;
-      else if (record.key < now && record.key < first.key && this.#reserve.mayPay(now)) return { record, isOverdue: true };
+      record.isOverdue = first !== undefined && record.key < now && record.key < first.key && this.#reserve.mayPay(now);
+      if (record.isOverdue) return record;
+      first ??= record;
     }
-    return first && { record: first, isOverdue: false };
+    return first;
   }
 
   /** In no order. */

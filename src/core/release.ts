@@ -114,6 +114,7 @@ export class Release {
 
   /** Says what follows from all that: who may do what alone, who gives back, who goes next. */
   decide(now: Micros, commands: Command[]): void {
+    if (this.#gates.size === 0) return;
     this.#credit(now, commands);
     this.#recall(now, commands);
     this.#release(now, commands);

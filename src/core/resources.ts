@@ -9,6 +9,8 @@ import type { Need, ResourceId } from './op.ts';
 import type { OpRecord } from './op-record.ts';
 import type { Holder, Want } from './store.ts';
 
+const none: readonly OpRecord[] = [];
+
 /** When others took of what an op lacks so often, it is reserved for it. */
 const patience = 8;
 
@@ -104,8 +106,9 @@ export class Resources {
    * The ops that are worth trying again since the last call, in arrival order, each once: those for which there may be enough now, and those
    * for which, since a capacity was lowered, there never will be (`impossible`). To be asked after everything that happens.
    */
-  wake(): OpRecord[] {
+  wake(): readonly OpRecord[] {
     const { freed } = this.#ledger;
+    if (freed.size === 0 && this.#reserved.size === 0) return none;
     // Whom a reservation hinders depends on graphs and edges, which change without a word to us.
     for (const wait of this.#reserved.keys()) {
       this.#reserved.set(wait, undefined);
@@ -143,9 +146,17 @@ export class Resources {
     this.#ledger.reweigh(record);
   }
 
-  /** The ops that wait for each other for ever, the youngest waiter among them at both ends. See `findDeadlock`; worth asking when an op began to wait. */
+  /** Ops that wait for each other for ever, the youngest waiter at both ends. See `findDeadlock`; O(1) when nothing can have made one. */
   deadlocked(): readonly OpRecord[] | undefined {
-    return findDeadlock(this.#ledger);
+    if (!this.#ledger.isSuspect) return undefined;
+    const circle = findDeadlock(this.#ledger);
+    this.#ledger.isSuspect = circle !== undefined;
+    return circle;
+  }
+
+  /** An op was added to a graph, or a dependency to an op: now or later they may wait for each other for ever. */
+  suspect(): void {
+    this.#ledger.isSuspect = true;
   }
 
   check(): void {

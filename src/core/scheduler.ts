@@ -54,7 +54,7 @@ export class Scheduler {
     // Two reserves, since lanes and the GPU are two things that overdue work may be kept from.
     this.#starter = new Starter({ ...world, reserve: new Reserve(), isEnabled: () => this.#tuning.enabled, whenStarted: (record) => this.#book.started(record) });
     this.#release = new Release({ ...world, reserve: new Reserve(), tuning: () => this.#tuning });
-    this.#book = new OpBook(this.#starter, this.#resources);
+    this.#book = new OpBook(this.#starter, this.#resources, this.#shares);
   }
 
   /** The only way state changes. A clock that runs back is taken to stand still. */
@@ -81,7 +81,7 @@ export class Scheduler {
     this.#book.check();
     for (const lane of this.#starter.lanes.values()) {
       let encoding = 0;
-      for (const record of lane.underWay.values()) {
+      for (const record of lane.underWay) {
         assert(record.isUnderWay && record.lane === lane.lane, 'what a lane has is under way there');
         encoding += record.state === 'encoding' ? 1 : 0;
       }
@@ -105,7 +105,7 @@ export class Scheduler {
       case 'graph-paused': return this.#book.pauseGraph(event.graph);
       case 'graph-resumed': return this.#book.resumeGraph(event.graph, now);
       case 'graph-cancelled': return this.#book.cancelGraph(event.graph, commands);
-      case 'op-submitted': return this.#submit([event.op], now, commands);
+      case 'op-submitted': return this.#submitOne(event.op, now, commands);
       case 'ops-submitted': return this.#submit(event.ops, now, commands);
       case 'dependency-added': return this.#book.addDependency(event.op, event.dependency, commands);
       case 'priority-changed': return this.#book.setPriority(event.op, event.priority);
@@ -130,20 +130,27 @@ export class Scheduler {
     } while (this.#starter.takeWaited() && this.#book.breakDeadlock(commands));
   }
 
+  #submitOne(op: Op, now: Micros, commands: Command[]): void {
+    this.#noteArrival(op, now);
+    this.#book.submitOne(op, now, commands);
+  }
+
   #submit(ops: readonly Op[], now: Micros, commands: Command[]): void {
-    for (const { op, lane: id, priority } of ops) {
-      if (id === undefined || this.#book.get(op) !== undefined) continue;
-      const lane = this.#starter.lanes.get(id);
-      if (lane?.gate !== undefined) this.#release.opArrived(classRankOf(urgencyOf(priority)), now);
-    }
+    for (const op of ops) this.#noteArrival(op, now);
     this.#book.submit(ops, now, commands);
+  }
+
+  /** The GPU will be asked for by this class. */
+  #noteArrival({ op, lane, priority }: Op, now: Micros): void {
+    if (lane === undefined || this.#starter.lanes.get(lane)?.gate === undefined || this.#book.get(op) !== undefined) return;
+    this.#release.opArrived(classRankOf(urgencyOf(priority)), now);
   }
 
   #closeLane(id: LaneId, now: Micros, commands: Command[]): void {
     const lane = this.#starter.lanes.get(id);
     if (lane === undefined) return;
     this.#starter.closeLane(lane);
-    this.#book.laneClosed(id, [...lane.underWay.values()], now, commands);
+    this.#book.laneClosed(id, [...lane.underWay], now, commands);
   }
 
   #setTenant({ tenant, weight, slots }: SchedulerEvent & { kind: 'tenant-set' }): void {

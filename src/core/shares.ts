@@ -35,7 +35,9 @@ export class TenantShare implements Share {
   charge(cost: Micros, now: Micros): void {
     this.served = Math.max(0, this.served + cost / this.weight);
     this.servedEqually = Math.max(0, this.servedEqually + cost);
-    this.recent = Math.max(0, this.recent * 2 ** (-(now - this.#recentAt) / halfLife) + cost);
+    const past = now - this.#recentAt;
+    if (past > 0) this.recent *= past < halfLife / 64 ? 1 - (past * Math.LN2) / halfLife : 2 ** (-past / halfLife);
+    this.recent = Math.max(0, this.recent + cost);
     this.#recentAt = now;
   }
 }

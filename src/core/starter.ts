@@ -10,7 +10,6 @@ import { place } from './placement.ts';
 import { patience } from './policies.ts';
 import type { PolicyDesk } from './policy-desk.ts';
 import { type Pool, Pools } from './pools.ts';
-import type { Pick } from './ready-queue.ts';
 import type { Reserve } from './reserve.ts';
 import type { Resources } from './resources.ts';
 import type { Shares } from './shares.ts';
@@ -61,14 +60,14 @@ export class Starter {
   /** An op became ready: everything it depends on is done, and its graph goes on. */
   enter(record: OpRecord): void {
     const { shares } = this.#world;
-    shares.join(shares.of(record.op.tenant));
+    shares.join(record.share);
     this.#line(record);
   }
 
   /** An op that is ready or held goes another way. */
   leave(record: OpRecord): void {
     const { shares, census, resources } = this.#world;
-    shares.leave(shares.of(record.op.tenant));
+    shares.leave(record.share);
     record.queue?.remove(record);
     census.forget(record);
     this.#gangs.remove(record);
@@ -93,7 +92,7 @@ export class Starter {
   ended(record: OpRecord, cost: Micros | undefined, now: Micros): void {
     const { shares, census, resources } = this.#world;
     const lane = this.lanes.get(record.lane!);
-    const share = shares.of(record.op.tenant);
+    const share = record.share;
     census.forget(record);
     lane?.drop(record);
     if (lane !== undefined && lane.gate === undefined && cost !== undefined) share.charge(cost - record.charged, now);
@@ -135,69 +134,76 @@ export class Starter {
 
   /** Starts what can start. */
   start(now: Micros, commands: Command[]): void {
-    this.#startGangs(now, commands);
-    const full = new Set<Pool>();
-    for (let best = this.#best(now, full); best !== undefined; best = this.#best(now, full)) {
-      if (!this.#startFrom(best.pool, best.pick, now, commands)) full.add(best.pool);
+    if (this.#gangs.size > 0) this.#startGangs(now, commands);
+    const stuck: Pool[] = [];
+    while (this.#hasOpenLane(this.lanes.values())) {
+      const pool = this.#nextPool(now, stuck);
+      if (pool === undefined) return;
+      if (!this.#startFrom(pool, now, commands)) stuck.push(pool);
     }
   }
 
-  #best(now: Micros, full: ReadonlySet<Pool>): { pool: Pool; pick: Pick } | undefined {
-    let best: { pool: Pool; pick: Pick } | undefined;
-    for (const pool of this.#pools.filled()) {
-      if (full.has(pool) || !pool.lanes.some((lane) => this.#isOpenTo(lane))) continue;
-      const pick = pool.queue.peek(now);
-      if (pick === undefined || this.#isHeldBack(pick, pool)) continue;
-      if (best === undefined || this.#goesBefore(pick, best.pick)) best = { pool, pick };
+  /** Whose first op goes first of all that a free lane could take. */
+  #nextPool(now: Micros, stuck: readonly Pool[]): Pool | undefined {
+    let best: Pool | undefined;
+    let first: OpRecord | undefined;
+    for (const pool of this.#pools.pools) {
+      if (pool.queue.size === 0 || stuck.includes(pool) || !this.#hasOpenLane(pool.lanes)) continue;
+      const record = pool.queue.peek(now);
+      if (record === undefined || this.#isHeldBack(record, pool) || (first !== undefined && !this.#goesBefore(record, first))) continue;
+      best = pool;
+      first = record;
     }
     return best;
   }
 
-  #goesBefore(a: Pick, b: Pick): boolean {
+  #goesBefore(a: OpRecord, b: OpRecord): boolean {
     if (a.isOverdue !== b.isOverdue) return a.isOverdue;
     if (this.#world.desk.policy.classes) {
-      const [x, y] = [classRankOf(a.record.urgency), classRankOf(b.record.urgency)];
+      const [x, y] = [classRankOf(a.urgency), classRankOf(b.urgency)];
       if (x !== y) return x < y;
     }
-    const { key, arrival } = b.record;
-    return a.record.key < key || (a.record.key === key && a.record.arrival < arrival);
+    return a.key < b.key || (a.key === b.key && a.arrival < b.arrival);
   }
 
   /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it. */
-  #isHeldBack({ record, isOverdue }: Pick, pool: Pool): boolean {
+  #isHeldBack(record: OpRecord, pool: Pool): boolean {
     const { desk, census, isEnabled } = this.#world;
-    if (isOverdue || !isEnabled() || !desk.policy.classes || pool.lanes.every(({ gate }) => gate === undefined)) return false;
-    return census.isAwaited(classRankOf(record.urgency));
+    if (census.size === 0 || record.isOverdue || !isEnabled() || !desk.policy.classes) return false;
+    return census.isAwaited(classRankOf(record.urgency)) && pool.lanes.some(({ gate }) => gate !== undefined);
   }
 
-  #isOpenTo(lane: Lane): boolean {
-    return lane.isFree && !this.#gangs.isReserved(lane);
+  #hasOpenLane(lanes: Iterable<Lane>): boolean {
+    for (const lane of lanes) if (this.#isOpen(lane)) return true;
+    return false;
   }
 
-  /** Starts one op of the pool; `false` when none of those looked at can. */
-  #startFrom(pool: Pool, first: Pick, now: Micros, commands: Command[]): boolean {
-    const aside: OpRecord[] = [];
-    let isStarted = false;
-    for (let pick: Pick | undefined = first; pick !== undefined && !isStarted && aside.length < lookPast; pick = pool.queue.peek(now)) {
-      const { record } = pick;
-      if (this.#isHeldBack(pick, pool)) break;
-      const lane = place(record, pool.lanes, (candidate) => this.#isOpenTo(candidate), now);
+  readonly #isOpen = (lane: Lane): boolean => lane.isFree && !this.#gangs.isReserved(lane);
+
+  /** Starts or holds one op of the pool; `false` when all those looked at wait for a better lane. */
+  #startFrom(pool: Pool, now: Micros, commands: Command[]): boolean {
+    let aside: OpRecord[] | undefined;
+    let isDone = false;
+    for (let record = pool.queue.peek(now); record !== undefined && !isDone; record = pool.queue.peek(now)) {
+      if (this.#isHeldBack(record, pool)) break;
+      const lane = place(record, pool.lanes, this.#isOpen, now);
       if (lane === undefined) {
         pool.queue.remove(record);
-        aside.push(record);
-      } else if (this.#isAllowed(record)) {
-        this.#start(record, lane, pick.isOverdue ? 'overdue' : undefined, now, commands);
-        isStarted = true;
-      } else return true; // It is held now; there may be others.
+        aside ??= [];
+        if (aside.push(record) === lookPast) break;
+        continue;
+      }
+      if (this.#isAllowed(record)) this.#start(record, lane, record.isOverdue ? 'overdue' : undefined, now, commands);
+      isDone = true;
     }
-    for (const record of aside) pool.queue.push(record);
-    return isStarted;
+    if (aside !== undefined) for (const record of aside) pool.queue.push(record);
+    return isDone;
   }
 
   /** Whether its tenant and its resources let it start; if not it is held, and its resources are not taken. */
   #isAllowed(record: OpRecord): boolean {
     const { shares, census, resources } = this.#world;
-    const share = shares.of(record.op.tenant);
+    const share = record.share;
     if (share.underWay >= share.slots) {
       record.queue!.remove(record);
       let waiting = this.#noSlot.get(record.op.tenant);
@@ -215,7 +221,7 @@ export class Starter {
 
   #start(record: OpRecord, lane: Lane, because: Reason['because'] | undefined, now: Micros, commands: Command[]): void {
     const { desk, shares, census, reserve } = this.#world;
-    const share = shares.of(record.op.tenant);
+    const share = record.share;
     const cost = record.costOn(lane.kind) ?? record.cost;
     const latency = lane.backlogAt(now) + cost;
     shares.pick(share, record.key);
