@@ -40,13 +40,21 @@ async function tests() {
     retry: 0,
     // Where tests fetch the real models; '' where the folder is absent.
     env: { SWITCHYARD_MODELS: hasModels ? `/@fs${models}` : '' },
+    // Of what needs no browser (`npm run coverage`); the edges are tried in one, which counts nothing.
+    coverage: {
+      provider: 'v8' as const,
+      include: ['src/{base,memory,profile,batch,core,trace,sim}/**/*.ts'],
+      exclude: ['**/*.bench.ts'],
+      reporter: ['text'],
+      thresholds: { lines: 95 },
+    },
     projects: [
-      { extends: true as const, test: { name: 'node', include: ['src/**/*.test.ts', 'workers/**/*.test.ts', 'e2e/bench/**/*.test.ts'],
+      { extends: true as const, test: { name: 'node', include: ['src/**/*.test.ts', 'workers/**/*.test.ts', 'e2e/{bench,sim}/**/*.test.ts'],
         exclude: ['**/*.browser.test.ts', slow], environment: 'node', sequence: { groupOrder: 0 } } },
       { extends: true as const, optimizeDeps: { noDiscovery: true }, test: { name: 'browser', include: ['**/*.browser.test.ts'],
         browser: browser(), ...alone, sequence: { groupOrder: 1 } } },
       { extends: true as const, test: { name: 'stories', include: ['e2e/**/*.test.ts'],
-        exclude: ['e2e/bench/**', '**/*.browser.test.ts', slow], environment: 'node', ...alone, sequence: { groupOrder: 2 } } },
+        exclude: ['e2e/{bench,sim}/**', '**/*.browser.test.ts', slow], environment: 'node', ...alone, sequence: { groupOrder: 2 } } },
       { extends: true as const, optimizeDeps: { noDiscovery: true }, test: { name: 'models', include: [slow],
         browser: browser(), ...alone, testTimeout: 300_000, sequence: { groupOrder: 3 } } },
     ],

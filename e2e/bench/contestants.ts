@@ -1,5 +1,5 @@
 import { transfer, wrap, type Remote } from 'comlink';
-import { createScheduler, type Feeds, type Priority, type TensorInfo } from '../../src/client/index.ts';
+import { createScheduler, type Feeds, type PolicyName, type Priority, type TensorInfo } from '../../src/client/index.ts';
 import type { Stock } from './stock.worker.ts';
 
 /** A model as the benchmark loads it: the same bytes for every contestant. */
@@ -44,8 +44,8 @@ export async function openShared(interactive: Model, backgrounds: readonly Model
 }
 
 /** Switchyard, as any page uses it. */
-export async function openScheduled(interactive: Model, backgrounds: readonly Model[], dims: Dims): Promise<Contestant> {
-  const scheduler = await createScheduler();
+export async function openScheduled(interactive: Model, backgrounds: readonly Model[], dims: Dims, policy: PolicyName): Promise<Contestant> {
+  const scheduler = await createScheduler({ policy });
   const load = ({ name, bytes }: Model, index: number, priority: Priority): Promise<Runner> =>
     scheduler.loadModel(bytes, { tenant: `${name} ${index}`, name, priority, freeDimensions: dims });
   return {

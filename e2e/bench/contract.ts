@@ -38,3 +38,8 @@ export interface Scenario {
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** For a scenario that is asked for by its name alone. */
+export function refuseWords({ words: [first] }: Order): void {
+  if (first !== undefined) throw new UsageError(`This scenario takes no ${first}.`);
+}

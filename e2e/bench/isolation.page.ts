@@ -1,4 +1,4 @@
-import type { Feeds } from '../../src/client/index.ts';
+import type { Feeds, PolicyName } from '../../src/client/index.ts';
 import { big, deep, diffusion, edges } from '../../src/demo/models.ts';
 import { randomFeeds } from '../../src/onnx/feeds.ts';
 import { openScheduled, openShared, openStock, type Contestant, type Dims, type Model, type Runner } from './contestants.ts';
@@ -17,10 +17,13 @@ export interface Plan {
   readonly interactive: Source;
   readonly backgrounds: readonly Source[];
   readonly dims: Dims;
+  readonly policy: PolicyName;
   readonly rounds: number;
   readonly requests: number;
   /** Arms without requests last as long as this many would. */
   readonly aloneRequests: number;
+  /** Milliseconds for which each arm is played before anything counts. */
+  readonly warmUp: number;
   /** Milliseconds between requests; `undefined`: 100, or more when the interactive model alone needs more. */
   readonly period: number | undefined;
 }
@@ -114,7 +117,7 @@ async function measure(plan: Plan): Promise<Session> {
   const contestants = {
     stock: await open('stock', openStock(...models)),
     shared: await open('shared', openShared(...models)),
-    scheduled: await open('scheduled', openScheduled(...models)),
+    scheduled: await open('scheduled', openScheduled(...models, plan.policy)),
   } as const;
 
   const feeds = feedsOf(contestants.stock, plan.dims);
@@ -128,8 +131,9 @@ async function measure(plan: Plan): Promise<Session> {
   const period = plan.period ?? Math.max(PERIOD, Math.ceil(fastest * 2.5));
   say(`a request every ${period} ms`);
   const names = Object.keys(arms) as ArmName[];
-  // Under contention for the first time: costs are learned and memory grows here, not in what is counted.
-  for (const name of names) await playRound(contestants[arms[name].by], arms[name], feeds, { period, requests: Math.ceil(1000 / period) });
+  // Costs are learned and memory grows here, not in what is counted; and the engine compiles the runtime's WASM anew for as long as half
+  // a minute, which takes a core from whatever is measured meanwhile.
+  for (const name of names) await playRound(contestants[arms[name].by], arms[name], feeds, { period, requests: Math.ceil(plan.warmUp / period) });
 
   const rounds: Measured[] = [];
   for (let round = 0; round < plan.rounds; round++) {

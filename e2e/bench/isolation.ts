@@ -3,6 +3,7 @@ import { loadavg } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright';
+import { type PolicyName, policyNames } from '../../src/core/policies.ts';
 import { launch, serve } from '../browser.ts';
 import { UsageError, type Order, type Report, type Scenario } from './contract.ts';
 import type { ArmName, Demo, Measured, Plan, Session, Source } from './isolation.page.ts';
@@ -37,6 +38,12 @@ function dimsOf(text: string): Record<string, number> {
   }));
 }
 
+function policyNamed(name = 'priority'): PolicyName {
+  const known = policyNames.find((policy) => policy === name);
+  if (known === undefined) throw new UsageError(`No policy is called ${name}. Known: ${policyNames.join(', ')}.`);
+  return known;
+}
+
 function planOf({ quick, values, words }: Order): { plan: Plan; files: string[] } {
   // `--background a.onnx b.onnx` reads as one option and a word.
   const files = [...strings(values['background']), ...words];
@@ -48,10 +55,11 @@ function planOf({ quick, values, words }: Order): { plan: Plan; files: string[] 
   const plan: Plan = {
     interactive: sourceOf(interactive),
     backgrounds: Array.from({ length: count }, (_, index) => sourceOf(files[index % files.length]!)),
+    policy: policyNamed(strings(values['policy'])[0]),
     dims: dimsOf(strings(values['dims']).join(',')),
     // The project's own interactive model fits by design, and a noisy start must not change what is measured.
     period: period !== undefined ? numberOf('--period', period) : isDemo(interactive) ? 100 : undefined,
-    ...(quick ? { rounds: 2, requests: 51, aloneRequests: 30 } : { rounds: 6, requests: 120, aloneRequests: 120 }),
+    ...(quick ? { warmUp: 2000, rounds: 2, requests: 51, aloneRequests: 30 } : { warmUp: 6000, rounds: 6, requests: 120, aloneRequests: 120 }),
   };
   return { plan, files: [interactive, ...files] };
 }
@@ -128,13 +136,14 @@ function ratiosOf(arms: Report['arms']): Record<string, number> {
 
 /** One model whose requests arrive on a schedule beside heavy ones that never pause: by stock means, and by Switchyard. */
 export const isolation: Scenario = {
-  usage: `[--interactive FILE] [--background FILE|${DEMOS.slice(1).join('|')} …] [--dims name=size,…] [--tenants N] [--period MS]`,
+  usage: `[--interactive FILE] [--background FILE|${DEMOS.slice(1).join('|')} …] [--dims name=size,…] [--tenants N] [--period MS] [--policy NAME]`,
   options: {
     interactive: { type: 'string' },
     background: { type: 'string', multiple: true },
     dims: { type: 'string', multiple: true },
     tenants: { type: 'string' },
     period: { type: 'string' },
+    policy: { type: 'string' },
   },
   async run(order) {
     const { plan, files } = planOf(order);

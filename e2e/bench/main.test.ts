@@ -25,3 +25,8 @@ test.each([
 ])('isolation %j is refused before anything starts', async (words, sentence) => {
   expect(await run('isolation', ...words)).toEqual({ code: 2, said: expect.stringContaining(sentence) });
 });
+
+test.each(['core', 'sim'])('%s is asked for by its name alone', async (scenario) => {
+  expect(await run(scenario, 'model.onnx')).toEqual({ code: 2, said: 'This scenario takes no model.onnx.' });
+  expect(await run(scenario, '--tenants', '3')).toEqual({ code: 2, said: expect.stringContaining("Unknown option '--tenants'") });
+});

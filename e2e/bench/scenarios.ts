@@ -1,5 +1,7 @@
 import type { Scenario } from './contract.ts';
+import { core } from './core.ts';
 import { isolation } from './isolation.ts';
+import { sim } from './sim.ts';
 
 /** Every scenario of `npm run bench -- <scenario>`. */
-export const scenarios: Readonly<Record<string, Scenario>> = { isolation };
+export const scenarios: Readonly<Record<string, Scenario>> = { isolation, core, sim };

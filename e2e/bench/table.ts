@@ -4,7 +4,7 @@ const text = (value: unknown): string =>
   typeof value === 'number' ? String(Number(value.toPrecision(4))) : value === undefined ? '' : String(value);
 
 /** Rows under a header, columns aligned; numbers to the right. */
-function grid(rows: readonly (readonly unknown[])[]): string {
+export function grid(rows: readonly (readonly unknown[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => text(row[column]).length)));
   return rows.map((row) => row.map((cell, column) =>
     column === 0 ? text(cell).padEnd(widths[column]!) : text(cell).padStart(widths[column]!)).join('  ').trimEnd()).join('\n');

@@ -5,13 +5,17 @@ import { ensureBrowser } from './browser.mjs';
 import { runChecks, runModule } from './checks.mjs';
 import { ensureInstalled } from './install.mjs';
 
-// npm test [-- filter …]          types, lint, tidy and every test but the slow ones; with a filter, only tests whose file matches
+// npm test [-- filter …]          types, lint, tidy, every test but the slow ones, and the coverage of what needs no browser; with a filter, only
+//                                 tests whose file matches
 // npm run test:models [-- filter] the slow real-model tests only
 
 const words = process.argv.slice(2);
 const onlyModels = words.includes('--models');
 const filters = words.filter((word) => word !== '--models');
-const projects = onlyModels ? ['models'] : ['node', 'browser', 'stories'];
+/** Projects that run together, and whether lines are counted: that takes seconds in Node, and much longer in a browser. */
+const batches = onlyModels ? [{ projects: ['models'], counts: false }]
+  : filters.length > 0 ? [{ projects: ['node', 'browser', 'stories'], counts: false }]
+  : [{ projects: ['node'], counts: true }, { projects: ['browser', 'stories'], counts: false }];
 
 ensureInstalled();
 process.env['SWITCHYARD_BROWSER'] = await ensureBrowser();
@@ -22,11 +26,12 @@ process.env['SWITCHYARD_BROWSER'] = await ensureBrowser();
  *   testResults: { status: string, assertionResults: unknown[] }[] }} Report
  */
 
-function runTests() {
+/** @param {{ projects: string[], counts: boolean }} batch */
+function runTests({ projects, counts }) {
   const folder = mkdtempSync(join(tmpdir(), 'switchyard-test-'));
   const file = join(folder, 'report.json');
   const held = runModule(['vitest/vitest.mjs', 'run', ...projects.flatMap((name) => ['--project', name]),
-    '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...filters]);
+    ...(counts ? ['--coverage', '--coverage.reporter=text-summary'] : []), '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...filters]);
   try {
     /** @type {Report} */
     const report = JSON.parse(readFileSync(file, 'utf8'));
@@ -34,7 +39,7 @@ function runTests() {
     const brokenFiles = report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
     const failed = report.numFailedTests + brokenFiles;
     return { passed: report.numPassedTests, skipped: report.numPendingTests + report.numTodoTests,
-      // An error outside every test fails the run too.
+      // An error outside every test fails the run too, as does a line too few that is covered.
       failed: held ? failed : Math.max(1, failed) };
   } catch {
     return { passed: 0, skipped: 0, failed: held ? 0 : 1 };
@@ -44,7 +49,8 @@ function runTests() {
 }
 
 const checks = filters.length === 0 && !onlyModels ? runChecks() : { passed: 0, failed: 0 };
-const tests = runTests();
+const tests = batches.map(runTests).reduce((sum, ran) =>
+  ({ passed: sum.passed + ran.passed, failed: sum.failed + ran.failed, skipped: sum.skipped + ran.skipped }));
 if (tests.passed + tests.failed === 0) console.log('No test ran.');
 
 const failed = checks.failed + tests.failed;

@@ -1,92 +1,150 @@
+import { assert } from './assert.ts';
+
+/** One item's place in a heap: the handle by which it is moved or taken out. Its fields are written by the heap alone. */
+export class HeapEntry<T> {
+  key: number;
+  readonly arrival: number;
+  readonly item: T;
+  /** Where it stands; -1 when it has left. */
+  index = -1;
+
+  constructor(key: number, arrival: number, item: T) {
+    this.key = key;
+    this.arrival = arrival;
+    this.item = item;
+  }
+
+  get isQueued(): boolean {
+    return this.index >= 0;
+  }
+}
+
 /**
- * A binary min-heap of (key, item) that is stable: items of equal key leave in the order they came.
- * Without that last line no schedule could be repeated. O(log n) push and pop; `remove` is O(n).
+ * A min-heap of (key, item) that is stable: items of equal key leave in the order they came, and `update` keeps an item's place among its
+ * equals. Without that no schedule could be repeated. Keys are any numbers but NaN; -0 equals 0.
+ *
+ * `push`, `pop`, `remove` and `update` are O(log n), `peek` is O(1). A caller with a sequence of its own gives the arrival; two items of the
+ * same key and arrival leave in either order. Four children to a node, and the keys in a column of their own, so that a node's children share
+ * a cache line and the tree is half as deep (LaMarca and Ladner, "The influence of caches on the performance of heaps", 1996).
  */
 export class Heap<T> {
-  #entries: Entry<T>[] = [];
+  readonly #entries: HeapEntry<T>[] = [];
+  /** Of each entry, where it stands. */
+  #keys = new Float64Array(16);
   #arrivals = 0;
 
   get size(): number {
     return this.#entries.length;
   }
 
-  push(key: number, item: T): void {
-    this.#entries.push({ key, arrival: this.#arrivals++, item });
-    this.#up(this.#entries.length - 1);
+  push(key: number, item: T, arrival = this.#arrivals): HeapEntry<T> {
+    assert(!Number.isNaN(key), 'a key is a number');
+    if (arrival >= this.#arrivals) this.#arrivals = arrival + 1;
+    const entry = new HeapEntry(key, arrival, item);
+    if (this.#entries.length === this.#keys.length) this.#grow();
+    this.#entries.push(entry);
+    this.#rise(entry, this.#entries.length - 1);
+    return entry;
   }
 
   peek(): T | undefined {
     return this.#entries[0]?.item;
   }
 
-  pop(): T | undefined {
-    return this.#take(0);
+  /** The smallest key; `undefined` when nothing is here. */
+  peekKey(): number | undefined {
+    return this.#entries[0]?.key;
   }
 
-  /** Takes one item out, wherever it is; `false` when it is not here. */
-  remove(item: T): boolean {
-    const index = this.#entries.findIndex((entry) => entry.item === item);
+  pop(): T | undefined {
+    const first = this.#entries[0];
+    if (first === undefined) return undefined;
+    this.remove(first);
+    return first.item;
+  }
+
+  /** `false` when it has left already. */
+  remove(entry: HeapEntry<T>): boolean {
+    const { index } = entry;
     if (index < 0) return false;
-    this.#take(index);
+    assert(this.#entries[index] === entry, 'an entry is removed from its own heap');
+    entry.index = -1;
+    const last = this.#entries.pop()!;
+    if (last !== entry) this.#settle(last, index);
     return true;
   }
 
-  /** In no particular order. */
+  update(entry: HeapEntry<T>, key: number): void {
+    assert(!Number.isNaN(key), 'a key is a number');
+    assert(this.#entries[entry.index] === entry, 'an entry is updated in its own heap');
+    entry.key = key;
+    this.#settle(entry, entry.index);
+  }
+
+  clear(): void {
+    for (const entry of this.#entries) entry.index = -1;
+    this.#entries.length = 0;
+  }
+
+  /** The items, in no particular order. */
   *[Symbol.iterator](): Iterator<T> {
     for (const entry of this.#entries) yield entry.item;
   }
 
-  #take(index: number): T | undefined {
-    const taken = this.#entries[index];
-    const last = this.#entries.pop();
-    if (taken === undefined || last === undefined) return undefined;
-    if (taken !== last) {
-      this.#entries[index] = last;
-      this.#down(this.#up(index));
+  #grow(): void {
+    const keys = new Float64Array(this.#keys.length * 2);
+    keys.set(this.#keys);
+    this.#keys = keys;
+  }
+
+  /** Puts an entry in at a place whose own has left, or has another key. */
+  #settle(entry: HeapEntry<T>, index: number): void {
+    if (index > 0 && this.#isBefore(entry, (index - 1) >> 2)) this.#rise(entry, index);
+    else this.#sink(entry, index);
+  }
+
+  /** Moves the hole at `start` up to where `entry` belongs. */
+  #rise(entry: HeapEntry<T>, start: number): void {
+    let hole = start;
+    while (hole > 0) {
+      const parent = (hole - 1) >> 2;
+      if (!this.#isBefore(entry, parent)) break;
+      this.#place(this.#entries[parent]!, this.#keys[parent]!, hole);
+      hole = parent;
     }
-    return taken.item;
+    this.#place(entry, entry.key, hole);
   }
 
-  #up(start: number): number {
-    let index = start;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      if (!this.#before(index, parent)) break;
-      this.#swap(index, parent);
-      index = parent;
+  /** Moves the hole at `start` down to where `entry` belongs. */
+  #sink(entry: HeapEntry<T>, start: number): void {
+    const entries = this.#entries;
+    const keys = this.#keys;
+    let hole = start;
+    for (let child = hole * 4 + 1; child < entries.length; child = hole * 4 + 1) {
+      const end = Math.min(child + 4, entries.length);
+      let least = child;
+      let leastKey = keys[child]!;
+      for (let other = child + 1; other < end; other += 1) {
+        const key = keys[other]!;
+        if (key > leastKey || (key === leastKey && entries[other]!.arrival > entries[least]!.arrival)) continue;
+        least = other;
+        leastKey = key;
+      }
+      if (this.#isBefore(entry, least)) break;
+      this.#place(entries[least]!, leastKey, hole);
+      hole = least;
     }
-    return index;
+    this.#place(entry, entry.key, hole);
   }
 
-  #down(start: number): void {
-    let index = start;
-    for (;;) {
-      const left = index * 2 + 1;
-      const right = left + 1;
-      let least = index;
-      if (left < this.#entries.length && this.#before(left, least)) least = left;
-      if (right < this.#entries.length && this.#before(right, least)) least = right;
-      if (least === index) return;
-      this.#swap(index, least);
-      index = least;
-    }
+  #isBefore(entry: HeapEntry<T>, index: number): boolean {
+    const key = this.#keys[index]!;
+    return entry.key < key || (entry.key === key && entry.arrival < this.#entries[index]!.arrival);
   }
 
-  #before(a: number, b: number): boolean {
-    const x = this.#entries[a]!;
-    const y = this.#entries[b]!;
-    return x.key < y.key || (x.key === y.key && x.arrival < y.arrival);
+  #place(entry: HeapEntry<T>, key: number, index: number): void {
+    this.#entries[index] = entry;
+    this.#keys[index] = key;
+    entry.index = index;
   }
-
-  #swap(a: number, b: number): void {
-    const held = this.#entries[a]!;
-    this.#entries[a] = this.#entries[b]!;
-    this.#entries[b] = held;
-  }
-}
-
-interface Entry<T> {
-  readonly key: number;
-  readonly arrival: number;
-  readonly item: T;
 }

@@ -46,7 +46,8 @@ export class Backflow {
     const queue = this.#queue;
     const touched = this.#touched;
     this.#touched = [];
-    for (const record of touched) queue.push(-record.order, record);
+    // Backward, because ops are mostly touched in order.
+    for (let i = touched.length - 1; i >= 0; i -= 1) queue.push(-touched[i]!.order, touched[i]!);
     for (let record = queue.pop(); record; record = queue.pop()) {
       record.isTouched = false;
       if (record.isEnded || !recompute(record)) continue;

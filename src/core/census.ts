@@ -43,7 +43,9 @@ export class Census {
     this.#count(entry, -1);
   }
 
+  /** What was to go through it will not reach the GPU. */
   forgetGate(gate: GateId): void {
+    for (const [record, entry] of this.#entries) if (entry.gate === gate) this.forget(record);
     this.#gates.delete(gate);
   }
 

@@ -3,7 +3,7 @@ import type { Graph } from './graph.ts';
 import { type GraphId, type Op, type OpFailure, urgencyOf } from './op.ts';
 import { estimateOf } from './op-record.ts';
 
-const isAmount = (value: number | undefined): boolean => value === undefined || (value >= 0 && value < Infinity);
+export const isAmount = (value: number | undefined): boolean => value === undefined || (value >= 0 && value < Infinity);
 
 /** Why an op cannot be taken as it is described; `undefined` when it can. `known`: what ops like it cost. */
 export function checkOp(op: Op, graphs: ReadonlyMap<GraphId, Graph>, known: Micros): OpFailure | undefined {
@@ -14,11 +14,12 @@ export function checkOp(op: Op, graphs: ReadonlyMap<GraphId, Graph>, known: Micr
 }
 
 function flawOf(op: Op, graphs: ReadonlyMap<GraphId, Graph>): string | undefined {
+  if (!(Number.isSafeInteger(op.op) && op.op > 0)) return `${op.op} is no number of an op`;
   if (urgencyOf(op.priority) === undefined) return `${String(op.priority)} is no priority`;
   if (Number.isNaN(op.deadlineAt)) return 'the deadline is no instant';
   const estimate = estimateOf(op);
   if (op.lane === undefined && estimate === undefined) return 'it names neither a lane nor what it costs on some kind of lane';
-  if (!isAmount(estimate)) return 'one of its costs is no time';
+  if (Number.isNaN(estimate)) return 'one of its costs is no time';
   if (op.items !== undefined && !(op.items > 0 && op.items < Infinity)) return `${op.items} is no number of items`;
   if (op.needs?.every(({ amount }) => isAmount(amount)) === false) return 'it needs an amount that is none';
   if (op.dependencies?.every(({ bytes }) => isAmount(bytes)) === false) return 'a dependency hands over a number of bytes that is none';

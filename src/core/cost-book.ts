@@ -1,5 +1,6 @@
 import type { Micros } from '../base/units.ts';
 import type { Op } from './op.ts';
+import { isCost } from './op-record.ts';
 
 /** Weight of a new measurement. */
 const weight = 1 / 8;
@@ -14,7 +15,7 @@ export class CostBook {
   }
 
   observe(op: Op, cost: Micros): void {
-    if (!(cost >= 0 && cost < Infinity)) return;
+    if (!isCost(cost)) return;
     const known = this.#costs.get(nameOf(op));
     this.#costs.set(nameOf(op), known === undefined ? cost : known + (cost - known) * weight);
     if (this.#costs.size > longest) this.#costs.delete(this.#costs.keys().next().value!);

@@ -38,8 +38,12 @@ const descendantsOf = (dependencies: Dependencies, record: OpRecord): OpRecord[]
 
 /** Edges in a list, asked anew each time. */
 class Twin {
-  readonly alive = new Set<number>();
+  readonly alive: Set<number>;
   edges: { before: number; after: number; bytes: number }[] = [];
+
+  constructor(ids: Iterable<number>) {
+    this.alive = new Set(ids);
+  }
 
   reaches(from: number, to: number, seen = new Set<number>()): boolean {
     if (from === to) return true;
@@ -67,8 +71,8 @@ class Twin {
 
 const pick = fc.nat({ max: 1000 });
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('add' as const) }) },
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('connect' as const), before: pick, after: pick, bytes: fc.nat({ max: 9 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('add' as const) }) },
+  { weight: 20, arbitrary: fc.record({ kind: fc.constant('connect' as const), before: pick, after: pick, bytes: fc.nat({ max: 9 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('finish' as const), op: pick }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), op: pick }) },
 );
@@ -81,10 +85,10 @@ const pictureOf = (records: readonly OpRecord[]): unknown =>
   }));
 
 test('whatever comes and goes, the order agrees with every edge, and an edge is refused exactly when it would close a circle', () => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+  fc.assert(fc.property(fc.array(step, { maxLength: 100, size: 'max' }), (steps) => {
     const dependencies = new Dependencies();
-    const records: OpRecord[] = [];
-    const twin = new Twin();
+    const records = known(12, dependencies);
+    const twin = new Twin(records.keys());
     for (const s of steps) {
       const alive = [...twin.alive];
       if (s.kind === 'add') {
@@ -133,7 +137,7 @@ test('whatever comes and goes, the order agrees with every edge, and an edge is 
         expect(told.toSorted()).toEqual(expected.toSorted());
       }
     }
-  }), { numRuns: 300 });
+  }), { numRuns: 120 });
 });
 
 test('an op does not wait for itself', () => {
@@ -168,16 +172,15 @@ test('what a visit removes is not in the way of the visit', () => {
   const seen: OpRecord[] = [];
   dependencies.eachDescendant(root, (leaf) => {
     seen.push(leaf);
-    if (leaf !== leaves[3]) fail(dependencies, leaf);
+    if (leaf === leaves[0]) fail(dependencies, leaf);
   });
   expect(seen).toEqual(leaves);
-  expect(root.dependents.map(({ after }) => after)).toEqual([leaves[3]]);
-  seen.length = 0;
+  expect(root.dependents.map(({ after }) => after)).toEqual([leaves[3], leaves[1], leaves[2]]);
   dependencies.satisfied(root, (leaf) => {
     seen.push(leaf);
     fail(dependencies, leaf);
   });
-  expect(seen).toEqual([leaves[3]]);
+  expect(seen.slice(4)).toEqual([leaves[3], leaves[1], leaves[2]]);
 });
 
 test('an op that has ended waits for nobody', () => {

@@ -131,7 +131,7 @@ export class Dependencies {
     before.walk = walk;
     for (const op of backward) {
       for (const { before: next } of op.dependencies) {
-        if (next.walk === walk || next.order < after.order || next.isEnded) continue;
+        if (next.walk === walk || next.order < after.order) continue;
         next.walk = walk;
         backward.push(next);
       }

@@ -21,58 +21,69 @@ export class Gangs {
 
   add(record: OpRecord): void {
     const { gang } = record.op.gang!;
-    this.#gangs.set(gang, [...(this.#gangs.get(gang) ?? []), record]);
+    const members = this.#gangs.get(gang);
+    if (members === undefined) this.#gangs.set(gang, [record]);
+    else members.push(record);
   }
 
   remove(record: OpRecord): void {
     const gang = record.op.gang?.gang;
     const members = gang === undefined ? undefined : this.#gangs.get(gang);
-    if (members === undefined || gang === undefined) return;
-    const others = members.filter((member) => member !== record);
-    if (others.length > 0) this.#gangs.set(gang, others);
-    else this.#gangs.delete(gang);
+    const index = members?.indexOf(record) ?? -1;
+    if (members === undefined || gang === undefined || index < 0) return;
+    members.splice(index, 1);
+    if (members.length === 0) this.#gangs.delete(gang);
   }
 
-  /** Members of the same gang that wait. */
-  matesOf(record: OpRecord): readonly OpRecord[] {
-    const gang = record.op.gang?.gang;
-    return gang === undefined ? [] : (this.#gangs.get(gang) ?? []).filter((member) => member !== record);
+  has(record: OpRecord): boolean {
+    return this.#gangs.get(record.op.gang!.gang)?.includes(record) === true;
   }
 
   isReserved(lane: Lane): boolean {
     return this.#reserved.includes(lane);
   }
 
-  /** Takes out the gangs that can start now, oldest first. Those behind one that must wait get no lane it waits for. */
+  /**
+   * Takes out the gangs that can start now, oldest first. Those behind one that waits for a lane get none that it could take; one that waits for
+   * something else, or for more lanes than there are, is in nobody's way.
+   */
   startable(lanes: ReadonlyMap<LaneId, Lane>, isAllowed: (members: readonly OpRecord[]) => boolean): Startable[] {
     const startable: Startable[] = [];
-    const taken = new Set<Lane>();
+    const all = [...lanes.values()];
+    let free = all.filter((lane) => lane.isFree);
     this.#reserved = [];
     for (const [gang, members] of this.#gangs) {
       if (members.length < members[0]!.op.gang!.size) continue;
-      const found = match(members, [...lanes.values()].filter((lane) => lane.isFree && !taken.has(lane)));
-      if (found.length === members.length && isAllowed(members)) {
-        this.#gangs.delete(gang);
-        startable.push({ members, lanes: found });
+      const found = match(members, free);
+      if (found.size < members.length) {
+        if (this.#reserved.length > 0 || match(members, all).size < members.length) continue;
+        this.#reserved = [...found.values()];
       } else {
-        if (this.#reserved.length === 0) this.#reserved = found;
+        if (!isAllowed(members)) continue;
+        this.#gangs.delete(gang);
+        startable.push({ members, lanes: members.map((record) => found.get(record)!) });
       }
-      for (const lane of found) taken.add(lane);
+      const taken = new Set(found.values());
+      free = free.filter((lane) => !taken.has(lane));
     }
     return startable;
   }
 }
 
-/** A free lane for each member, as far as there are: those with the least choice first. */
-function match(members: readonly OpRecord[], free: readonly Lane[]): Lane[] {
-  const left = new Set(free);
-  const choices = (record: OpRecord): Lane[] => free.filter((lane) => canRun(lane, record));
-  const found = new Map<OpRecord, Lane>();
-  for (const record of members.toSorted((a, b) => choices(a).length - choices(b).length)) {
-    const lane = choices(record).find((choice) => left.has(choice));
-    if (lane === undefined) continue;
-    left.delete(lane);
-    found.set(record, lane);
-  }
-  return members.flatMap((record) => found.get(record) ?? []);
+/** A free lane for as many members as can have one (Kuhn, "The Hungarian method for the assignment problem", 1955: augmenting paths). */
+function match(members: readonly OpRecord[], free: readonly Lane[]): ReadonlyMap<OpRecord, Lane> {
+  const owners = new Map<Lane, OpRecord>();
+  const seat = (record: OpRecord, seen: Set<Lane>): boolean => {
+    for (const lane of free) {
+      if (seen.has(lane) || !canRun(lane, record)) continue;
+      seen.add(lane);
+      const owner = owners.get(lane);
+      if (owner !== undefined && !seat(owner, seen)) continue;
+      owners.set(lane, record);
+      return true;
+    }
+    return false;
+  };
+  for (const record of members) seat(record, new Set());
+  return new Map(Array.from(owners, ([lane, record]) => [record, lane]));
 }

@@ -1,15 +1,16 @@
 import { assert } from '../base/assert.ts';
 import { IdMap } from '../base/id-map.ts';
 import type { Micros } from '../base/units.ts';
+import { Admission } from './admission.ts';
 import { Backflow } from './backflow.ts';
-import { checkOp } from './check-op.ts';
-import { CostBook } from './cost-book.ts';
+import { isAmount } from './check-op.ts';
 import { Dependencies } from './dependencies.ts';
 import type { Command } from './event.ts';
 import { Graph } from './graph.ts';
 import type { Dependency, GraphId, LaneId, Level, Op, OpFailure, OpId, Priority, TenantId } from './op.ts';
 import { leastUrgent, urgencyOf } from './op.ts';
-import { OpRecord } from './op-record.ts';
+import { isCost, OpRecord } from './op-record.ts';
+import { Mates } from './mates.ts';
 import type { Resources } from './resources.ts';
 import type { Shares } from './shares.ts';
 import type { Starter } from './starter.ts';
@@ -23,17 +24,16 @@ export class OpBook {
   readonly #graphs = new Map<GraphId, Graph>();
   readonly #dependencies = new Dependencies();
   readonly #backflow = new Backflow();
-  readonly #costs = new CostBook();
   readonly #timers = new Timers();
+  readonly #mates = new Mates();
   readonly #starter: Starter;
   readonly #resources: Resources;
-  readonly #shares: Shares;
-  #arrivals = 0;
+  readonly #admission: Admission;
 
   constructor(starter: Starter, resources: Resources, shares: Shares) {
-    this.#shares = shares;
     this.#starter = starter;
     this.#resources = resources;
+    this.#admission = new Admission({ ops: this.#ops, graphs: this.#graphs, dependencies: this.#dependencies, resources, shares });
   }
 
   get unfinished(): number {
@@ -78,34 +78,34 @@ export class OpBook {
     for (const record of graph.ops.values()) if (record.state === 'paused') this.#ready(record, now);
   }
 
-  /** Whoever asked knows; so do those of its ops that run. */
+  /** Whoever asked knows. Nothing will be added any more. */
   cancelGraph(id: GraphId, commands: Command[]): void {
-    for (const record of [...(this.#graphs.get(id)?.ops.values() ?? [])]) if (!record.isEnded) this.#giveUp(record, cancelled, commands, 'silent');
+    const graph = this.#graphs.get(id);
+    if (graph === undefined) return;
+    graph.isSealed = true;
+    const given = [...graph.ops.values()].filter((record) => !record.isEnded && record.state !== 'draining');
+    // All of them first, so that none of them is told that another was cancelled.
+    for (const record of given) this.#stop(record, cancelled, commands, 'silent');
+    for (const record of given) this.#failDependents(record, commands);
+    for (const record of given) if (record.isEnded) this.#end(record);
+    this.#closeIfOver(graph);
   }
 
   /** Takes all of them, or none. What was submitted before (a scheduler that took over, a message told twice) stands as it is. */
   submit(ops: readonly Op[], now: Micros, commands: Command[]): void {
-    const records: OpRecord[] = [];
-    const failed = new Map<OpRecord, OpFailure>();
-    const news = ops.filter(({ op, graph }) => !this.#has(op, graph));
-    const failure = this.#take(news, records, failed);
-    if (failure !== undefined) {
-      for (const record of records) {
-        this.#dependencies.remove(record);
-        this.#ops.delete(record.op.op);
-      }
-      for (const { op } of news) commands.push({ kind: 'settle', op, failure });
-      return;
-    }
-    for (const record of records) this.#enter(record, now);
-    for (const [record, cause] of failed) if (!record.isEnded) this.#giveUp(record, cause, commands, 'told');
+    const news = ops.filter((op) => !this.#admission.knows(op));
+    const failed = new Map<OpRecord, OpRecord>();
+    const records = this.#admission.takeAll(news, failed);
+    if ('code' in records) for (const { op } of news) commands.push({ kind: 'settle', op, failure: records });
+    else for (const record of records) this.#enter(record, now);
+    for (const [record, cause] of failed) if (!record.isEnded) this.#giveUp(record, becauseOf(cause), commands, 'told');
   }
 
   /** The same for one. */
   submitOne(op: Op, now: Micros, commands: Command[]): void {
     if (op.dependencies !== undefined && op.dependencies.length > 0) return this.submit([op], now, commands);
-    if (this.#has(op.op, op.graph)) return;
-    const record = this.#record(op);
+    if (this.#admission.knows(op)) return;
+    const record = this.#admission.take(op);
     if (record instanceof OpRecord) this.#enter(record, now);
     else commands.push({ kind: 'settle', op: op.op, failure: record });
   }
@@ -114,13 +114,15 @@ export class OpBook {
     const record = this.#ops.get(id);
     const refuse = (failure: OpFailure): void => void commands.push({ kind: 'refuse-dependency', op: id, dependency: dependency.op, failure });
     if (record === undefined || record.isUnderWay) return refuse({ code: 'invalid', detail: `op ${id} has started, or never was` });
-    const before = this.#find(dependency.op, record);
+    if (!isAmount(dependency.bytes)) return refuse({ code: 'invalid', detail: `${dependency.bytes} is no number of bytes` });
+    const before = this.#admission.find(dependency.op, record);
     if (before === undefined) return refuse({ code: 'unknown-dependency', op: dependency.op });
-    if (before.state === 'done') return noteInput(record, before.lane, dependency.bytes);
+    if (before.state === 'done') return record.noteInput(before.lane, dependency.bytes);
     if (before.failure !== undefined) return this.#giveUp(record, becauseOf(before), commands, 'told');
     const path = this.#dependencies.connect(before, record, dependency.bytes);
     if (path !== undefined) return refuse({ code: 'cycle', path: path.map(({ op }) => op.op) });
     this.#backflow.touch(before);
+    this.#resources.suspect();
     if (record.state === 'waiting') return;
     if (record.state !== 'paused') this.#starter.leave(record);
     record.to('waiting');
@@ -151,8 +153,8 @@ export class OpBook {
   finished(id: OpId, attempt: number | undefined, measured: Micros | undefined, now: Micros, commands: Command[]): void {
     const record = this.#heardOf(id, attempt);
     if (record === undefined) return;
-    const cost = measured ?? (record.sliceCost > 0 ? record.sliceCost : undefined);
-    if (cost !== undefined && record.op.costs === undefined) this.#costs.observe(record.op, cost);
+    const cost = measured !== undefined && isCost(measured) ? measured : record.sliceCost > 0 ? record.sliceCost : undefined;
+    if (cost !== undefined && record.op.costs === undefined) this.#admission.costs.observe(record.op, cost);
     this.#starter.ended(record, cost, now);
     if (record.state === 'draining') return this.#forgetDrained(record);
     record.to('done');
@@ -166,8 +168,8 @@ export class OpBook {
     if (record === undefined) return;
     this.#starter.ended(record, undefined, now);
     if (record.state === 'draining') return this.#forgetDrained(record);
-    if (mayPass && record.attempt <= (record.op.retries ?? 0)) return this.#ready(record, now);
-    this.#fail(record, 'failed', { code: 'failed', detail }, commands, 'told');
+    if (mayPass && record.attempt <= (record.op.retries ?? 0)) return this.#retry(record, now);
+    this.#fail(record, { code: 'failed', detail }, commands);
   }
 
   cancel(id: OpId, commands: Command[]): void {
@@ -180,8 +182,8 @@ export class OpBook {
     for (const record of underWay) {
       this.#starter.ended(record, undefined, now);
       if (record.state === 'draining') this.#forgetDrained(record);
-      else if (record.op.lane === undefined && record.attempt <= (record.op.retries ?? 0)) this.#ready(record, now);
-      else this.#fail(record, 'failed', { code: 'lane-closed' }, commands, 'told');
+      else if (record.op.lane === undefined && record.attempt <= (record.op.retries ?? 0)) this.#retry(record, now);
+      else this.#fail(record, { code: 'lane-closed' }, commands);
     }
     for (const record of [...this.#ops.values()]) {
       if (record.op.lane === lane && !record.isEnded) this.#giveUp(record, { code: 'lane-closed' }, commands, 'told');
@@ -196,8 +198,12 @@ export class OpBook {
   }
 
   /** Lets urgency, deadlines and ranks flow back to what is waited for, and what was freed to those who wait for it. */
-  flow(): void {
-    for (const record of this.#resources.wake()) this.#starter.unhold(record);
+  flow(commands: Command[]): void {
+    for (const record of this.#resources.wake()) {
+      const need = this.#resources.impossible(record);
+      if (need === undefined) this.#starter.unhold(record);
+      else this.#giveUp(record, { code: 'over-capacity', resource: need.resource, amount: need.amount }, commands, 'told');
+    }
     this.#resources.settle(this.#backflow, (record) => this.#starter.changed(record));
   }
 
@@ -227,55 +233,8 @@ export class OpBook {
 
   /** It was started: its timeout counts from now. */
   started(record: OpRecord): void {
+    if (record.op.gang !== undefined) this.#mates.remove(record);
     if (record.op.timeout !== undefined) this.#timers.set(record);
-  }
-
-  #take(ops: readonly Op[], records: OpRecord[], failed: Map<OpRecord, OpFailure>): OpFailure | undefined {
-    for (const op of ops) {
-      const record = this.#ops.get(op.op) === undefined ? this.#record(op) : { code: 'invalid', detail: `op ${op.op} is named twice` } as const;
-      if (!(record instanceof OpRecord)) return record;
-      records.push(record);
-    }
-    for (const record of records) {
-      const failure = this.#connectAll(record, failed);
-      if (failure !== undefined) return failure;
-    }
-    return undefined;
-  }
-
-  #record(op: Op): OpRecord | OpFailure {
-    const known = op.costs === undefined ? this.#costs.of(op) : 0;
-    const flaw = checkOp(op, this.#graphs, known);
-    if (flaw !== undefined) return flaw;
-    const record = new OpRecord(op, this.#arrivals++, op.graph === undefined ? undefined : this.#graphs.get(op.graph), this.#shares.of(op.tenant), known);
-    const need = this.#resources.impossible(record);
-    if (need !== undefined) return { code: 'over-capacity', resource: need.resource, amount: need.amount };
-    this.#ops.set(op.op, record);
-    this.#dependencies.add(record);
-    return record;
-  }
-
-  #has(op: OpId, graph: GraphId | undefined): boolean {
-    return this.#ops.get(op) !== undefined || (graph !== undefined && this.#graphs.get(graph)?.ops.has(op) === true);
-  }
-
-  #connectAll(record: OpRecord, failed: Map<OpRecord, OpFailure>): OpFailure | undefined {
-    for (const { op, bytes } of record.op.dependencies ?? []) {
-      const before = this.#find(op, record);
-      if (before === undefined) return { code: 'unknown-dependency', op };
-      if (before.state === 'done') noteInput(record, before.lane, bytes);
-      else if (before.failure !== undefined) failed.set(record, becauseOf(before));
-      else {
-        const path = this.#dependencies.connect(before, record, bytes);
-        if (path !== undefined) return { code: 'cycle', path: path.map((on) => on.op.op) };
-      }
-    }
-    return undefined;
-  }
-
-  /** An op that is unfinished, or ended in the same graph. */
-  #find(op: OpId, { graph }: OpRecord): OpRecord | undefined {
-    return this.#ops.get(op) ?? graph?.ops.get(op);
   }
 
   #enter(record: OpRecord, now: Micros): void {
@@ -283,11 +242,19 @@ export class OpBook {
     if (graph !== undefined) {
       graph.ops.set(record.op.op, record);
       graph.unfinished += 1;
+      this.#resources.suspect();
     }
+    if (record.op.gang !== undefined) this.#mates.add(record);
     if (record.op.deadlineAt < Infinity) this.#timers.set(record);
     if (record.dependencies.length > 0) this.#backflow.withdraw(record);
     if (graph !== undefined && graph.boost < leastUrgent) this.#backflow.touch(record);
     if (record.missing === 0) this.#ready(record, now);
+  }
+
+  /** Its timeout counts again from its next start. */
+  #retry(record: OpRecord, now: Micros): void {
+    this.#ready(record, now);
+    if (record.timer !== undefined) this.#timers.set(record);
   }
 
   #ready(record: OpRecord, now: Micros): void {
@@ -309,41 +276,42 @@ export class OpBook {
   /** Ends an op that has not ended, wherever it is. If it runs, it drains first. */
   #giveUp(record: OpRecord, failure: OpFailure, commands: Command[], telling: 'told' | 'silent'): void {
     if (record.state === 'draining') return;
+    this.#stop(record, failure, commands, telling);
+    this.#failDependents(record, commands);
+    if (record.isEnded) this.#end(record);
+  }
+
+  /** It ends here, or drains. */
+  #stop(record: OpRecord, failure: OpFailure, commands: Command[], telling: 'told' | 'silent'): void {
+    if (telling === 'told') commands.push({ kind: 'settle', op: record.op.op, failure });
+    record.failure = failure;
     if (record.isUnderWay) {
-      if (telling === 'told') commands.push({ kind: 'settle', op: record.op.op, failure });
       commands.push({ kind: 'abort', lane: record.lane!, op: record.op.op });
-      record.failure = failure;
       record.to('draining');
       this.#starter.encoded(record);
       this.#timers.set(record);
-      this.#failDependents(record, commands);
       return;
     }
     if (record.state === 'ready' || record.state === 'held') this.#starter.leave(record);
-    this.#fail(record, failure.code === 'cancelled' ? 'cancelled' : 'failed', failure, commands, telling);
+    record.to(failure.code === 'cancelled' ? 'cancelled' : 'failed');
   }
 
-  /** It ended without a result: so do all that depend on it, each once, with the cause. */
-  #fail(record: OpRecord, state: 'failed' | 'cancelled', failure: OpFailure, commands: Command[], telling: 'told' | 'silent'): void {
+  /** Its lane has no result: nor do all that depend on it. */
+  #fail(record: OpRecord, failure: OpFailure, commands: Command[]): void {
     record.failure = failure;
-    record.to(state);
-    if (telling === 'told') commands.push({ kind: 'settle', op: record.op.op, failure });
+    record.to('failed');
+    commands.push({ kind: 'settle', op: record.op.op, failure });
     this.#failDependents(record, commands);
     this.#end(record);
   }
 
-  /** Each once, with what it fails because of; so do those of its gang that have not started. */
+  /** Each once, with what it fails because of. */
   #failDependents(record: OpRecord, commands: Command[]): void {
     const failure = becauseOf(record);
-    const doomed: OpRecord[] = [];
-    this.#dependencies.eachDescendant(record, (dependent) => void doomed.push(dependent));
-    for (const mate of this.#starter.matesOf(record)) if (!doomed.includes(mate)) doomed.push(mate);
+    const doomed = this.#mates.doomedBy(record, this.#dependencies);
     for (const dependent of doomed) {
       assert(!dependent.isUnderWay, 'nothing runs before what it depends on is done');
-      if (dependent.state === 'ready' || dependent.state === 'held') this.#starter.leave(dependent);
-      dependent.failure = failure;
-      dependent.to('failed');
-      commands.push({ kind: 'settle', op: dependent.op.op, failure });
+      this.#stop(dependent, failure, commands, 'told');
     }
     for (const dependent of doomed) this.#end(dependent);
   }
@@ -357,6 +325,7 @@ export class OpBook {
   #end(record: OpRecord): void {
     if (!this.#ops.delete(record.op.op)) return;
     this.#timers.set(record);
+    if (record.op.gang !== undefined) this.#mates.remove(record);
     this.#backflow.withdraw(record);
     this.#dependencies.remove(record);
     const { graph } = record;
@@ -374,10 +343,3 @@ export class OpBook {
 
 /** What the dependents of an op that ended without a result fail with. */
 const becauseOf = ({ op, failure }: OpRecord): OpFailure => ({ code: 'dependency-failed', because: op.op, cause: failure! });
-
-/** Where the inputs of an op are, for its placement. */
-function noteInput(record: OpRecord, lane: LaneId | undefined, bytes: number): void {
-  if (lane === undefined || bytes === 0) return;
-  record.inputs ??= new Map();
-  record.inputs.set(lane, (record.inputs.get(lane) ?? 0) + bytes);
-}

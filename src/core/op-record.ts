@@ -81,8 +81,9 @@ export class OpRecord {
   failure: OpFailure | undefined;
   lane: LaneId | undefined;
   startedAt: Micros = 0;
-  /** What its tenant was charged when it started. */
+  /** What its tenant was charged when it started, and at what weight. */
   charged: Micros = 0;
+  chargedWeight = 1;
   /** Predicted GPU time of the slices it became. */
   sliceCost: Micros = 0;
   /** Bytes that it reads, by the lane they are on. */
@@ -119,6 +120,13 @@ export class OpRecord {
     return this.#state === 'encoding' || this.#state === 'running' || this.#state === 'draining';
   }
 
+  /** So much of what it reads is on that lane. */
+  noteInput(lane: LaneId | undefined, bytes: number): void {
+    if (lane === undefined || bytes === 0) return;
+    this.inputs ??= new Map();
+    this.inputs.set(lane, (this.inputs.get(lane) ?? 0) + bytes);
+  }
+
   /** What it costs on this kind of lane; `undefined` when such a lane cannot run it. */
   costOn(kind: LaneKind): Micros | undefined {
     const estimate = this.op.costs?.[kind];
@@ -128,6 +136,11 @@ export class OpRecord {
 
 export const costOf = ({ base, perItem }: CostEstimate, items: number): Micros => base + perItem * items;
 
+/** Eleven days. What says more is a mistake of units, and would drown what is added to it. */
+const longestCost: Micros = 1e12;
+
+export const isCost = (cost: Micros): boolean => cost >= 0 && cost < longestCost;
+
 /** What an op says it costs where it is cheapest; `undefined` when it does not say, and no number when one of its costs is none. */
 export function estimateOf({ costs, items = 1 }: Op): Micros | undefined {
   if (costs === undefined) return undefined;
@@ -136,6 +149,7 @@ export function estimateOf({ costs, items = 1 }: Op): Micros | undefined {
     const estimate = costs[kind];
     if (estimate === undefined) continue;
     const cost = costOf(estimate, items);
+    if (!isCost(cost)) return NaN;
     least = least === undefined ? cost : Math.min(least, cost);
   }
   return least;

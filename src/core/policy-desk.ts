@@ -77,20 +77,31 @@ export class PolicyDesk {
     try {
       const key = this.#policy.key(ready);
       if (typeof key === 'number' && !Number.isNaN(key)) return key;
-      this.#dismiss(`it gave ${String(key)} as a key`);
+      this.#dismiss(`it gave ${textOf(key)} as a key`);
     } catch (error) {
-      this.#dismiss(String(error));
+      this.#dismiss(textOf(error));
     }
     return this.#policy.key(ready);
   }
 
   #dismiss(detail: string): void {
     this.#misconduct ??= { policy: this.#name, by: defaultPolicy, detail };
+    // It may be the application's own that has this name.
+    this.#known.set(defaultPolicy, policies[defaultPolicy]);
     this.choose(defaultPolicy);
   }
 
   /** Above 0, so that its logarithm is a number. */
   #draw(): number {
     return 1 - this.#random();
+  }
+}
+
+/** Even of what cannot be told. */
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return 'something without a text';
   }
 }

@@ -73,7 +73,7 @@ export class Pools {
     const { op } = record;
     const isBound = this.#bound.size > 0 && (this.#bound.get(op.tenant) ?? 0) > 0;
     const kinds = kindsOf(record);
-    const signature = op.lane !== undefined ? `#${op.lane}` : isBound ? `${kinds} ${op.tenant}` : kinds;
+    const signature = op.lane !== undefined ? `#${op.lane} ${op.tenant}` : isBound ? `${kinds} ${op.tenant}` : kinds;
     let pool = this.#pools.get(signature);
     if (pool === undefined) {
       this.#tidy();

@@ -71,12 +71,6 @@ export class ReadyQueue {
     this.push(record);
   }
 
-  /** What the tenant was given changed. */
-  retake(tenant: TenantId): void {
-    const line = this.#lines.get(tenant);
-    if (line !== undefined) this.#head(line);
-  }
-
   /** The policy changed: every key means something else. */
   rebuild(): void {
     const records = [...this];
@@ -92,14 +86,16 @@ export class ReadyQueue {
     const line = this.#heads.peek();
     if (line !== undefined) return line.ops.peek();
     let first: OpRecord | undefined;
+    let overdue: OpRecord | undefined;
     for (let rank = 0; rank < this.#classes.length; rank += 1) {
       const record = this.#classes[rank]!.peek();
       if (record === undefined) continue;
       record.isOverdue = first !== undefined && record.key < now && record.key < first.key && this.#reserve.mayPay(now);
-      if (record.isOverdue) return record;
+      // Of what is late the latest, or late work of the middle class would take all that is reserved for ever.
+      if (record.isOverdue && (overdue === undefined || record.key < overdue.key)) overdue = record;
       first ??= record;
     }
-    return first;
+    return overdue ?? first;
   }
 
   /** In no order. */
@@ -110,6 +106,7 @@ export class ReadyQueue {
 
   #put(record: OpRecord, heap: Heap<OpRecord>, key: number): void {
     record.queue = this;
+    record.isOverdue = false;
     record.heap = heap;
     record.entry = heap.push(key, record, record.arrival);
   }
@@ -134,4 +131,4 @@ export class ReadyQueue {
 }
 
 /** Inside one tenant the urgent goes first, and ages. */
-const ageOf = (record: OpRecord): number => record.readyAt + patience[record.urgency]!;
+export const ageOf = (record: OpRecord): number => record.readyAt + patience[record.urgency]!;

@@ -14,6 +14,9 @@ import { Window } from './window.ts';
 /** Gates of the most urgent class may have this much unfinished without asking: a run of theirs, not a flood. */
 const standingCredit: Micros = 50_000;
 
+/** No GPU is given to one slice for longer; whoever predicts more is mistaken. */
+const longestSlice: Micros = 60_000_000;
+
 /** So many quanta are released to a gate at once. It submits them at its pace, without asking for each, and can be asked to keep the rest. */
 const trainLength = 8;
 
@@ -53,8 +56,9 @@ export class Release {
     return ready;
   }
 
+  /** Told twice, it is the same one. */
   openGate(gate: GateId, tenant: TenantId, priority: Priority): void {
-    this.#gates.set(gate, new SliceQueue(gate, tenant, priority));
+    if (!this.#gates.has(gate)) this.#gates.set(gate, new SliceQueue(gate, tenant, priority));
   }
 
   /** What runs there is nobody's any more. */
@@ -76,8 +80,9 @@ export class Release {
     const gate = this.#gates.get(id);
     if (gate === undefined) return; // Told on its way out.
     const rank = rankOf(priority);
+    const predicted = costs.map((cost) => (cost >= 0 ? Math.min(cost, longestSlice) : 0));
     let total: Micros = 0;
-    for (const cost of costs) total += cost;
+    for (const cost of predicted) total += cost;
     if (record !== undefined) record.sliceCost += total;
     // What belongs to an op was expected since that arrived.
     const vigil = this.#vigils[this.#classOf(rank)]!;
@@ -85,7 +90,7 @@ export class Release {
     else vigil.active(now);
     const key = record === undefined ? this.#world.desk.keyOfSubmission(gate.tenant, urgencyOf(priority), total, now) : 0;
     const of: Submission = { record, key, rank };
-    for (const cost of costs) gate.announce({ cost, of, releasedAt: 0, alone: false });
+    for (const cost of predicted) gate.announce({ cost, of, releasedAt: 0, alone: false, weight: 1 });
     this.#setBacklog(gate, gate.readyCount);
     this.released(id, released, now);
   }
@@ -93,11 +98,14 @@ export class Release {
   /** The gate released them by itself. */
   released(id: GateId, upTo: number, now: Micros): void {
     const gate = this.#gates.get(id);
-    while (gate !== undefined && gate.released < upTo) this.#launch(gate, now);
+    if (gate === undefined) return;
+    while (gate.released < upTo && gate.readyCount > 0) this.#launch(gate, now);
+    this.#setBacklog(gate, gate.readyCount);
   }
 
   done(id: GateId, upTo: number, now: Micros): void {
     const gate = this.#gates.get(id);
+    this.released(id, upTo, now); // Should the news of that have been lost.
     for (let slice = gate?.land(upTo); slice !== undefined; slice = gate?.land(upTo)) {
       this.#window.land(slice.cost);
       if (slice.alone && this.#window.isEmpty) this.#window.observe(now - slice.releasedAt, slice.cost);
@@ -106,7 +114,7 @@ export class Release {
 
   recalled(id: GateId, upTo: number): void {
     const gate = this.#gates.get(id);
-    if (gate === undefined) return;
+    if (gate?.isRecalling !== true) return; // Told twice.
     gate.isRecalling = false;
     this.#takeBack(gate, upTo);
     this.#setBacklog(gate, gate.readyCount);
@@ -134,7 +142,7 @@ export class Release {
     const share = this.#world.shares.of(gate.tenant);
     for (let slice = gate.recall(upTo); slice !== undefined; slice = gate.recall(upTo)) {
       this.#window.land(slice.cost);
-      share.charge(-slice.cost, slice.releasedAt);
+      share.charge(-slice.cost, slice.releasedAt, slice.weight);
     }
   }
 
@@ -169,6 +177,7 @@ export class Release {
       const { leave } = gate;
       const isSamePace = pace === leave?.pace || Math.abs(pace - (leave?.pace ?? 0)) < paceStep;
       if (leave?.credit === credit && leave.quantum === quantum && isSamePace) continue;
+      gate.mustYield ||= isTight && leave !== undefined && leave.credit === 0 && leave.pace > pace + paceStep;
       gate.leave = { credit, pace, quantum };
       commands.push({ kind: 'credit', gate: gate.gate, ...gate.leave });
     }
@@ -183,11 +192,22 @@ export class Release {
   #recall(now: Micros, commands: Command[]): void {
     for (const gate of this.#gates.values()) {
       const last = gate.recallable;
+      const { mustYield } = gate;
+      gate.mustYield = false;
       if (last === undefined || gate.leave?.pace === Infinity || isBegun(gate, last)) continue;
-      if (!this.#isHeld(last, now) && !this.#isOvertaken(gate, last)) continue;
+      if (!this.#isHeld(last, now) && !this.#isOvertaken(gate, last) && !(mustYield && this.#isBehindAnother(gate))) continue;
       gate.isRecalling = true;
       commands.push({ kind: 'recall', gate: gate.gate });
     }
+  }
+
+  /** When gates stop running side by side one of them goes on: the first that has a train. */
+  #isBehindAnother(gate: SliceQueue): boolean {
+    for (const other of this.#gates.values()) {
+      if (other === gate) return false;
+      if (other.recallable !== undefined && other.leave?.credit === 0) return true;
+    }
+    return false;
   }
 
   /** Another gate's more urgent slice waits for room. */
@@ -305,6 +325,7 @@ export class Release {
     const slice = gate.release(now, this.#window.isEmpty);
     const share = shares.of(gate.tenant);
     shares.pick(share, desk.policy.taken === 'head' ? (gate.headKey ?? 0) : keyOfSlice(slice));
+    slice.weight = share.weight;
     share.charge(slice.cost, now);
     for (const other of this.#gates.values()) if (other.tenant === gate.tenant) other.headKey = undefined;
     this.#window.launch(slice.cost);

@@ -3,7 +3,7 @@ import type { Micros } from '../base/units.ts';
 import { Census } from './census.ts';
 import type { Command, SchedulerEvent, Tuning } from './event.ts';
 import { Lane } from './lane.ts';
-import { classRankOf, type LaneId, type Op, urgencyOf } from './op.ts';
+import { classRankOf, type LaneId, type Op, type OpId, urgencyOf } from './op.ts';
 import { OpBook } from './op-book.ts';
 import { defaultPolicy } from './policies.ts';
 import type { Policy } from './policy.ts';
@@ -13,6 +13,9 @@ import { Reserve } from './reserve.ts';
 import { Resources } from './resources.ts';
 import { Shares } from './shares.ts';
 import { Starter } from './starter.ts';
+
+/** The number of an op that is none. */
+const noOp = 0 as OpId;
 
 export const defaultTuning: Tuning = { enabled: true, policy: defaultPolicy, quantum: 2_000 };
 
@@ -57,10 +60,12 @@ export class Scheduler {
     this.#book = new OpBook(this.#starter, this.#resources, this.#shares);
   }
 
-  /** The only way state changes. A clock that runs back is taken to stand still. */
+  /** The only way state changes. A clock that runs back, or tells no time, is taken to stand still. */
   step(event: SchedulerEvent, at: Micros): readonly Command[] {
-    const now = (this.#now = Math.max(this.#now, at));
+    if (at > this.#now && at < Infinity) this.#now = at;
+    const now = this.#now;
     const commands: Command[] = [];
+    this.#noteWake(event, now);
     this.#apply(event, now, commands);
     this.#book.expire(now, commands);
     this.#start(now, commands);
@@ -94,7 +99,7 @@ export class Scheduler {
       case 'gate-opened': return this.#release.openGate(event.gate, event.tenant, event.priority);
       case 'gate-closed': return this.#release.closeGate(event.gate);
       case 'slices-ready':
-        return this.#release.ready(event.gate, event.priority, event.op && this.#book.get(event.op), event.costs, event.released, now);
+        return this.#release.ready(event.gate, event.priority, this.#book.get(event.op ?? noOp), event.costs, event.released, now);
       case 'slices-released': return this.#release.released(event.gate, event.upTo, now);
       case 'slices-done': return this.#release.done(event.gate, event.upTo, now);
       case 'slices-recalled': return this.#release.recalled(event.gate, event.upTo);
@@ -118,16 +123,16 @@ export class Scheduler {
       case 'resource-set': return event.capacity >= 0 ? this.#resources.setCapacity(event.resource, event.capacity) : undefined;
       case 'policy-defined': return this.#definePolicy(event.name, event.policy);
       case 'tuned': return this.#tune(event.tuning);
-      case 'woke': return this.#woke(now);
+      case 'woke': return;
       default: return unreachable(event);
     }
   }
 
   #start(now: Micros, commands: Command[]): void {
     do {
-      this.#book.flow();
+      this.#book.flow(commands);
       this.#starter.start(now, commands);
-    } while (this.#starter.takeWaited() && this.#book.breakDeadlock(commands));
+    } while (this.#book.breakDeadlock(commands));
   }
 
   #submitOne(op: Op, now: Micros, commands: Command[]): void {
@@ -143,7 +148,8 @@ export class Scheduler {
   /** The GPU will be asked for by this class. */
   #noteArrival({ op, lane, priority }: Op, now: Micros): void {
     if (lane === undefined || this.#starter.lanes.get(lane)?.gate === undefined || this.#book.get(op) !== undefined) return;
-    this.#release.opArrived(classRankOf(urgencyOf(priority)), now);
+    const urgency = urgencyOf(priority);
+    if (urgency !== undefined) this.#release.opArrived(classRankOf(urgency), now);
   }
 
   #closeLane(id: LaneId, now: Micros, commands: Command[]): void {
@@ -159,8 +165,9 @@ export class Scheduler {
   }
 
   #tune(tuning: Partial<Tuning>): void {
-    const { policy } = this.#tuning;
+    const { policy, quantum } = this.#tuning;
     this.#tuning = { ...this.#tuning, ...tuning };
+    if (!(this.#tuning.quantum > 0 && this.#tuning.quantum < Infinity)) this.#tuning = { ...this.#tuning, quantum };
     if (this.#tuning.policy !== policy) this.#choosePolicy(this.#tuning.policy);
   }
 
@@ -183,9 +190,10 @@ export class Scheduler {
     }
   }
 
-  #woke(now: Micros): void {
-    this.#book.timers.woke(this.#wakeAt, now);
-    this.#wakeAt = Infinity;
+  /** What is told first after a sleep need not be that it is over. */
+  #noteWake({ kind }: SchedulerEvent, now: Micros): void {
+    const isOver = this.#book.timers.noteSleep(this.#wakeAt, now);
+    if (isOver || kind === 'woke') this.#wakeAt = Infinity;
   }
 
   #wake(commands: Command[]): void {

@@ -4,11 +4,13 @@ import type { Share } from './policy.ts';
 
 /** What was given so long ago counts half. */
 const halfLife: Micros = 1_000_000;
+/** The largest weight. Service is counted over it, and must not grow out of what numbers tell apart. */
+const most = 1_000_000;
 
 /** One tenant's account. */
 export class TenantShare implements Share {
   readonly tenant: TenantId;
-  weight = 1;
+  #weight = 1;
   /** So many of its ops may be under way. */
   slots = Infinity;
   /** Ops under way. */
@@ -31,9 +33,18 @@ export class TenantShare implements Share {
     return this.#shares.pickedKey;
   }
 
-  /** Service as of now. Negative `cost` gives back what was charged too much. */
-  charge(cost: Micros, now: Micros): void {
-    this.served = Math.max(0, this.served + cost / this.weight);
+  get weight(): number {
+    return this.#weight;
+  }
+
+  /** Above 0. Beyond a million to one either way it makes no difference that anybody could wait for. */
+  set weight(weight: number) {
+    this.#weight = Math.min(Math.max(weight, 1 / most), most);
+  }
+
+  /** Service as of now. Negative `cost` gives back what was charged too much, at the weight that it was charged at. */
+  charge(cost: Micros, now: Micros, weight = this.#weight): void {
+    this.served = Math.max(0, this.served + cost / weight);
     this.servedEqually = Math.max(0, this.servedEqually + cost);
     const past = now - this.#recentAt;
     if (past > 0) this.recent *= past < halfLife / 64 ? 1 - (past * Math.LN2) / halfLife : 2 ** (-past / halfLife);

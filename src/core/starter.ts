@@ -7,9 +7,9 @@ import type { Lane } from './lane.ts';
 import { classRankOf, type LaneId, priorityOf, type TenantId, urgencyOf } from './op.ts';
 import type { OpRecord } from './op-record.ts';
 import { place } from './placement.ts';
-import { patience } from './policies.ts';
 import type { PolicyDesk } from './policy-desk.ts';
 import { type Pool, Pools } from './pools.ts';
+import { ageOf } from './ready-queue.ts';
 import type { Reserve } from './reserve.ts';
 import type { Resources } from './resources.ts';
 import type { Shares } from './shares.ts';
@@ -38,7 +38,6 @@ export class Starter {
   readonly #gangs = new Gangs();
   /** Ops whose tenant has as many under way as it may. */
   readonly #noSlot = new Map<TenantId, Heap<OpRecord>>();
-  #hasWaited = false;
 
   constructor(world: StarterWorld) {
     this.#world = world;
@@ -49,8 +48,9 @@ export class Starter {
     return this.#pools.lanes;
   }
 
+  /** Told twice, it is the same one. */
   openLane(lane: Lane): void {
-    this.#pools.open(lane);
+    if (!this.lanes.has(lane.lane)) this.#pools.open(lane);
   }
 
   closeLane(lane: Lane): void {
@@ -73,6 +73,7 @@ export class Starter {
     this.#gangs.remove(record);
     const waiting = this.#noSlot.get(record.op.tenant);
     if (record.entry !== undefined) waiting?.remove(record.entry);
+    if (waiting?.size === 0) this.#noSlot.delete(record.op.tenant);
     record.entry = undefined;
     resources.forget(record);
   }
@@ -80,6 +81,7 @@ export class Starter {
   /** What it inherits changed. */
   changed(record: OpRecord): void {
     record.queue?.rekey(record);
+    if (record.state === 'held' && record.entry !== undefined) this.#noSlot.get(record.op.tenant)!.update(record.entry, ageOf(record));
     this.#world.census.renote(record);
   }
 
@@ -95,7 +97,7 @@ export class Starter {
     const share = record.share;
     census.forget(record);
     lane?.drop(record);
-    if (lane !== undefined && lane.gate === undefined && cost !== undefined) share.charge(cost - record.charged, now);
+    if (lane !== undefined && lane.gate === undefined && cost !== undefined) share.charge(cost - record.charged, now, record.chargedWeight);
     record.charged = 0;
     shares.leave(share);
     share.underWay -= 1;
@@ -105,21 +107,9 @@ export class Starter {
 
   /** It may fit now. */
   unhold(record: OpRecord): void {
-    if (record.state !== 'held' || record.op.gang !== undefined) return;
+    if (record.state !== 'held' || awaitsGang(record)) return;
     record.to('ready');
     this.#line(record);
-  }
-
-  /** Members of its gang that have not started. */
-  matesOf(record: OpRecord): readonly OpRecord[] {
-    return this.#gangs.matesOf(record);
-  }
-
-  /** Whether an op began to wait for a resource since this was asked last. */
-  takeWaited(): boolean {
-    const waited = this.#hasWaited;
-    this.#hasWaited = false;
-    return waited;
   }
 
   setSlots(tenant: TenantId, slots: number): void {
@@ -150,7 +140,7 @@ export class Starter {
     for (const pool of this.#pools.pools) {
       if (pool.queue.size === 0 || stuck.includes(pool) || !this.#hasOpenLane(pool.lanes)) continue;
       const record = pool.queue.peek(now);
-      if (record === undefined || this.#isHeldBack(record, pool) || (first !== undefined && !this.#goesBefore(record, first))) continue;
+      if (record === undefined || this.#isHeldBack(record, pool, now) || (first !== undefined && !this.#goesBefore(record, first))) continue;
       best = pool;
       first = record;
     }
@@ -159,18 +149,20 @@ export class Starter {
 
   #goesBefore(a: OpRecord, b: OpRecord): boolean {
     if (a.isOverdue !== b.isOverdue) return a.isOverdue;
-    if (this.#world.desk.policy.classes) {
+    if (this.#world.desk.policy.classes && !a.isOverdue) {
       const [x, y] = [classRankOf(a.urgency), classRankOf(b.urgency)];
       if (x !== y) return x < y;
     }
     return a.key < b.key || (a.key === b.key && a.arrival < b.arrival);
   }
 
-  /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it. */
-  #isHeldBack(record: OpRecord, pool: Pool): boolean {
-    const { desk, census, isEnabled } = this.#world;
+  /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it, unless the reserve pays. */
+  #isHeldBack(record: OpRecord, pool: Pool, now: Micros): boolean {
+    const { desk, census, reserve, isEnabled } = this.#world;
     if (census.size === 0 || record.isOverdue || !isEnabled() || !desk.policy.classes) return false;
-    return census.isAwaited(classRankOf(record.urgency)) && pool.lanes.some(({ gate }) => gate !== undefined);
+    if (!census.isAwaited(classRankOf(record.urgency)) || !pool.lanes.some(({ gate }) => gate !== undefined)) return false;
+    record.isOverdue = record.key < now && reserve.mayPay(now);
+    return !record.isOverdue;
   }
 
   #hasOpenLane(lanes: Iterable<Lane>): boolean {
@@ -185,7 +177,7 @@ export class Starter {
     let aside: OpRecord[] | undefined;
     let isDone = false;
     for (let record = pool.queue.peek(now); record !== undefined && !isDone; record = pool.queue.peek(now)) {
-      if (this.#isHeldBack(record, pool)) break;
+      if (this.#isHeldBack(record, pool, now)) break;
       const lane = place(record, pool.lanes, this.#isOpen, now);
       if (lane === undefined) {
         pool.queue.remove(record);
@@ -208,12 +200,9 @@ export class Starter {
       record.queue!.remove(record);
       let waiting = this.#noSlot.get(record.op.tenant);
       if (waiting === undefined) this.#noSlot.set(record.op.tenant, (waiting = new Heap()));
-      record.entry = waiting.push(record.readyAt + patience[record.urgency]!, record, record.arrival);
+      record.entry = waiting.push(ageOf(record), record, record.arrival);
     } else if (resources.tryAcquire(record)) return true;
-    else {
-      record.queue?.remove(record);
-      this.#hasWaited = true;
-    }
+    else record.queue?.remove(record);
     census.forget(record);
     record.to('held');
     return false;
@@ -226,7 +215,11 @@ export class Starter {
     const latency = lane.backlogAt(now) + cost;
     shares.pick(share, record.key);
     share.underWay += 1;
-    if (lane.gate === undefined) share.charge((record.charged = cost), now); // Behind a gate slices are charged, as they go.
+    if (lane.gate === undefined) {
+      record.charged = cost;
+      record.chargedWeight = share.weight;
+      share.charge(cost, now);
+    } // Behind a gate slices are charged, as they go.
     record.queue?.remove(record);
     if (because === 'overdue') reserve.spend(cost);
     record.to('encoding');
@@ -273,7 +266,7 @@ export class Starter {
   }
 
   #line(record: OpRecord): void {
-    if (record.op.gang !== undefined) {
+    if (awaitsGang(record)) {
       record.to('held');
       this.#gangs.add(record);
       return;
@@ -295,3 +288,6 @@ export class Starter {
     if (waiting?.size === 0) this.#noSlot.delete(tenant);
   }
 }
+
+/** A member that is tried again does so alone: the others have run. */
+const awaitsGang = ({ op, attempt }: OpRecord): boolean => op.gang !== undefined && attempt === 0;

@@ -20,9 +20,11 @@ export class Timers {
     record.timer = at < Infinity && !record.isEnded && record.state !== 'draining' ? this.#heap.push(at, record) : undefined;
   }
 
-  /** The wake that was asked for `dueAt` came `now`. */
-  woke(dueAt: Micros, now: Micros): void {
-    if (now - dueAt > sleptThrough) this.#graceUntil = now + grace;
+  /** It is `now`, and the wake that was asked for `dueAt` comes only now, or has not come. Whether that was slept through. */
+  noteSleep(dueAt: Micros, now: Micros): boolean {
+    if (!(now - dueAt > sleptThrough)) return false;
+    this.#graceUntil = now + grace;
+    return true;
   }
 
   /** Takes out one op whose time is over; `undefined` when there is none. */

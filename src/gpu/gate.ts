@@ -29,6 +29,12 @@ export interface GateOptions {
 /** While the gate goes on, the scheduler hears of what is done after so many quanta. */
 const newsAfter = 4;
 
+/** A pace of so many quanta is refilled when half of it is done, several slices in one submit: each waking takes time from a GPU that is a CPU. */
+const longPace = 4;
+
+/** So much GPU time behind what runs is enough for a notice to arrive and be acted on. */
+const coveredByNotice: Micros = 1_500;
+
 /** Slices that were submitted in one go. */
 interface Flight extends Landing {
   readonly upTo: number;
@@ -251,8 +257,9 @@ export class Gate implements GateControl {
     // Behind what runs there is enough, whatever the clock says: the next notice will tell.
     if (this.#outstanding >= this.#pace + (this.#flights.peek()?.cost ?? 0)) return 0;
     let ahead = Math.max(0, this.#busyUntil - this.#options.now());
-    if (ahead >= this.#pace) {
-      this.#comeBack(ahead - this.#pace);
+    const low = this.#pace >= longPace * this.#quantum ? this.#pace / 2 : this.#pace;
+    if (ahead >= low) {
+      this.#comeBack(ahead - low);
       return 0;
     }
     let count = 0;
@@ -260,13 +267,15 @@ export class Gate implements GateControl {
       ahead += this.#costOf(turn, turn.next + count) * this.#crowd;
       count += 1;
     }
-    if (ahead >= this.#pace) this.#comeBack(ahead - this.#pace);
+    if (ahead >= this.#pace) this.#comeBack(ahead - low);
     return count;
   }
 
   /** Slices are submitted by the clock, and when others are known to be done. */
   #comeBack(delay: Micros): void {
     if (this.#isComingBack) return;
+    // The notice that the oldest flight is done comes before the GPU is through with the others: no clock is needed as well.
+    if (this.#outstanding - (this.#flights.peek()?.cost ?? 0) >= coveredByNotice) return;
     this.#isComingBack = true;
     this.#options.after(delay, () => {
       this.#isComingBack = false;

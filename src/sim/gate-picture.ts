@@ -1,0 +1,92 @@
+import type { Micros } from '../base/units.ts';
+import type { Command, SchedulerEvent } from '../core/event.ts';
+import { type GateId, type OpId, type Priority, rankOf } from '../core/op.ts';
+
+export interface SeenSlice {
+  readonly op: OpId;
+  readonly cost: Micros;
+  readonly rank: number;
+}
+
+/** One gate, as anybody can see who hears what it says and what it is told. */
+export interface SeenGate {
+  readonly gate: GateId;
+  readonly priority: Priority;
+  /** From `done` on. */
+  readonly slices: SeenSlice[];
+  announced: number;
+  released: number;
+  done: number;
+  isRecalling: boolean;
+  /** The last word was a recall's answer: all that was released is submitted. */
+  isRecalled: boolean;
+  pace: Micros;
+  quantum: Micros;
+  /** The loosest pace and the longest quantum since it last had nothing in flight. */
+  loosest: Micros;
+  coarsest: Micros;
+}
+
+/** All gates from outside the scheduler. */
+export class GatePicture {
+  readonly gates = new Map<GateId, SeenGate>();
+
+  heard(event: SchedulerEvent): void {
+    if (event.kind === 'gate-opened') {
+      const { gate, priority } = event;
+      this.gates.set(gate, {
+        gate, priority, slices: [], announced: 0, released: 0, done: 0, isRecalling: false, isRecalled: false, pace: 0, quantum: 0, loosest: 0, coarsest: 0,
+      });
+    }
+    const gate = 'gate' in event && event.gate !== undefined ? this.gates.get(event.gate) : undefined;
+    if (gate === undefined) return;
+    switch (event.kind) {
+      case 'gate-closed': this.gates.delete(gate.gate); return;
+      case 'slices-ready':
+        for (const cost of event.costs) gate.slices.push({ op: event.op ?? (0 as OpId), cost, rank: rankOf(event.priority) });
+        gate.announced += event.costs.length;
+        gate.released = Math.max(gate.released, event.released);
+        return;
+      case 'slices-released': gate.released = Math.max(gate.released, event.upTo); return;
+      case 'slices-done':
+        gate.released = Math.max(gate.released, event.upTo);
+        gate.slices.splice(0, Math.max(0, event.upTo - gate.done));
+        gate.done = Math.max(gate.done, event.upTo);
+        this.#loosen(gate);
+        return;
+      case 'slices-recalled':
+        gate.isRecalling = false;
+        gate.isRecalled = true;
+        gate.released = Math.max(gate.done, Math.min(gate.released, event.upTo));
+        return;
+      default:
+    }
+  }
+
+  told(command: Extract<Command, { readonly kind: 'release' | 'recall' | 'credit' }>): void {
+    const gate = this.gates.get(command.gate);
+    if (gate === undefined) return;
+    switch (command.kind) {
+      case 'release':
+        gate.released = Math.max(gate.released, command.upTo);
+        gate.isRecalled = false;
+        return;
+      case 'recall': gate.isRecalling = true; return;
+      case 'credit':
+        gate.pace = command.pace;
+        gate.quantum = command.quantum;
+        this.#loosen(gate);
+    }
+  }
+
+  #loosen(gate: SeenGate): void {
+    const isEmpty = gate.done === gate.released;
+    gate.loosest = isEmpty ? gate.pace : Math.max(gate.loosest, gate.pace);
+    gate.coarsest = isEmpty ? gate.quantum : Math.max(gate.coarsest, gate.quantum);
+  }
+
+  /** What was released and is not known to be done. */
+  inFlight(gate: SeenGate): readonly SeenSlice[] {
+    return gate.slices.slice(0, gate.released - gate.done);
+  }
+}

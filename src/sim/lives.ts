@@ -1,0 +1,77 @@
+import type { Micros } from '../base/units.ts';
+import type { Op, OpFailure, OpId } from '../core/op.ts';
+import type { Life } from './log.ts';
+import type { PlayedOp } from './workload.ts';
+
+/** What becomes of the ops, as whoever asked for them sees it. */
+export class Lives {
+  readonly #lives = new Map<OpId, Life>();
+  /** Of ops that are not done: who waits for them. */
+  readonly #dependents = new Map<OpId, Life[]>();
+  readonly #missing = new Map<OpId, number>();
+  #unended = 0;
+
+  get all(): ReadonlyMap<OpId, Life> {
+    return this.#lives;
+  }
+
+  get unended(): number {
+    return this.#unended;
+  }
+
+  of(op: OpId): Life | undefined {
+    return this.#lives.get(op);
+  }
+
+  /** Several at once may name each other in any order. An id told twice is one op: the second telling is refused. */
+  submit(ops: readonly Op[], played: readonly PlayedOp[], now: Micros): void {
+    const born: Life[] = [];
+    for (const [index, op] of ops.entries()) {
+      if (this.#lives.has(op.op)) continue;
+      const life: Life = { op, played: played[index]!, submittedAt: now, runs: [] };
+      this.#lives.set(op.op, life);
+      this.#unended += 1;
+      born.push(life);
+    }
+    for (const life of born) {
+      for (const { op } of life.op.dependencies ?? []) this.#await(life, op);
+      if (!this.#missing.has(life.op.op)) life.readyAt = now;
+    }
+  }
+
+  depend(op: OpId, dependency: OpId): void {
+    const life = this.#lives.get(op);
+    if (life === undefined || life.end !== undefined) return;
+    this.#await(life, dependency);
+    if (this.#missing.has(op)) delete life.readyAt;
+  }
+
+  /** `false` when it had ended before. */
+  end(op: OpId, end: NonNullable<Life['end']>, now: Micros, failure?: OpFailure): boolean {
+    const life = this.#lives.get(op);
+    if (life === undefined || life.end !== undefined) return false;
+    this.#unended -= 1;
+    life.end = end;
+    life.endAt = now;
+    if (failure) life.failure = failure;
+    if (end === 'done') for (const dependent of this.#dependents.get(op) ?? []) this.#came(dependent, now);
+    this.#dependents.delete(op);
+    return true;
+  }
+
+  #await(life: Life, dependency: OpId): void {
+    if (this.#lives.get(dependency)?.end === 'done') return;
+    this.#missing.set(life.op.op, (this.#missing.get(life.op.op) ?? 0) + 1);
+    const waiting = this.#dependents.get(dependency);
+    if (waiting) waiting.push(life);
+    else this.#dependents.set(dependency, [life]);
+  }
+
+  #came(life: Life, now: Micros): void {
+    const { op } = life.op;
+    const missing = this.#missing.get(op)! - 1;
+    if (missing > 0) this.#missing.set(op, missing);
+    else this.#missing.delete(op);
+    if (missing === 0 && life.end === undefined) life.readyAt = now;
+  }
+}
