@@ -53,7 +53,7 @@ test('patches may be restored in any order, and the last one decides', async () 
 });
 
 test('a priority nobody knows is an invalid argument, and changes nothing', () => {
-  expect(() => scheduleGpu({ priority: 'high' as never })).toThrow(SwitchyardError);
+  expect(() => scheduleGpu({ priority: 'urgent' as never })).toThrow(SwitchyardError);
   expect(Object.hasOwn(navigator.gpu, 'requestAdapter')).toBe(false);
 });
 

@@ -5,6 +5,9 @@ import { Dependencies } from './dependencies.ts';
 import { Graph } from './graph.ts';
 import { type GraphId, type Level, levels, leastUrgent, type OpId, type TenantId, type Urgency } from './op.ts';
 import { OpRecord } from './op-record.ts';
+import { Shares } from './shares.ts';
+
+const share = new Shares().of('t' as TenantId);
 
 interface Wanted {
   readonly level?: Level;
@@ -22,7 +25,7 @@ class Bench {
   add({ level = 'background', cost = 1, deadlineAt = Infinity, graph }: Wanted = {}): OpRecord {
     const op = this.records.length as OpId;
     const costs = { gpu: { base: cost, perItem: 0 } };
-    const record = new OpRecord({ op, tenant: 't' as TenantId, name: `op${op}`, priority: level, deadlineAt, costs }, op, graph);
+    const record = new OpRecord({ op, tenant: 't' as TenantId, name: `op${op}`, priority: level, deadlineAt, costs }, op, graph, share);
     graph?.ops.set(op, record);
     this.records.push(record);
     this.dependencies.add(record);

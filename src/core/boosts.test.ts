@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { assert } from '../base/assert.ts';
 import { Backflow } from './backflow.ts';
 import { Dependencies } from './dependencies.ts';
 import { Graph } from './graph.ts';
 import { type GraphId, type Level, levels, leastUrgent, type Need, type OpId, type ResourceId, type TenantId, type Urgency } from './op.ts';
 import { OpRecord } from './op-record.ts';
 import { Resources } from './resources.ts';
+import { Shares } from './shares.ts';
+
+const share = new Shares().of('t' as TenantId);
 
 type Holder = OpRecord | Graph;
 
@@ -31,7 +35,7 @@ class Bench {
 
   op(level: Level, needs: readonly Need[], graph?: Graph): OpRecord {
     const op = this.records.length as OpId;
-    const record = new OpRecord({ op, tenant: 't' as TenantId, name: `op${op}`, priority: level, deadlineAt: Infinity, needs }, op, graph);
+    const record = new OpRecord({ op, tenant: 't' as TenantId, name: `op${op}`, priority: level, deadlineAt: Infinity, needs }, op, graph, share);
     this.records.push(record);
     this.dependencies.add(record);
     graph?.ops.set(op, record);
@@ -71,7 +75,7 @@ class Bench {
   settle(): OpRecord[] {
     const changed: OpRecord[] = [];
     this.resources.settle(this.backflow, (record) => changed.push(record));
-    expect(this.backflow.isClean).toBe(true);
+    assert(this.backflow.isClean, 'nothing is left to settle');
     return changed;
   }
 }
@@ -147,6 +151,25 @@ test('one for whom something is reserved is as urgent as those who must leave it
   bench.end(urgent);
   bench.settle();
   expect([big.urgency, running.urgency]).toEqual([4, 4]);
+  const another = bench.op('critical', [need('bytes')]);
+  bench.start(another);
+  bench.settle();
+  expect(big.boost).toBe(0);
+  bench.resources.forget(big);
+  bench.settle();
+  expect([big.boost, big.urgency]).toEqual([4, 4]);
+});
+
+test('a graph that gives back what it took for an op that did not start is not still boosted', () => {
+  const bench = new Bench({ buffer: 1 });
+  const graph = bench.graph();
+  const [holder, urgent] = [bench.op('background', [need('buffer', 'graph-ends')], graph), bench.op('critical', [need('buffer')])];
+  for (const op of [holder, urgent]) bench.start(op);
+  bench.settle();
+  expect(graph.boost).toBe(0);
+  bench.resources.undo(holder);
+  bench.settle();
+  expect([graph.boost, holder.urgency]).toEqual([4, 4]);
 });
 
 test('one that ends and is tried again is not still boosted', () => {
@@ -212,6 +235,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('demote' as const), op: pick, urgency: fc.integer({ min: 0, max: leastUrgent }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('close' as const), graph: fc.nat({ max: 3 }) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('settle' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('wake' as const) }) },
 );
 
 test('after settling every boost is what the definition says of those who wait now, and so is every urgency', () => {
@@ -237,7 +261,8 @@ test('after settling every boost is what the definition says of those who wait n
         bench.resources.releaseGraph(graph);
         held.delete(graph);
         expect(graph.boost).toBeGreaterThanOrEqual(0);
-      } else if (s.kind === 'settle') {
+      } else if (s.kind === 'wake') bench.resources.wake();
+      else if (s.kind === 'settle') {
         for (const record of bench.settle()) told.set(record, record.urgency);
         const alive = bench.records.filter((record) => !record.isEnded);
         const { boosts, urgencies } = boostsByDefinition({ records: alive, edges, held, waiting, capacities });

@@ -10,8 +10,8 @@ import type { Store, Want } from './store.ts';
  * Found by reduction (Holt, "Some deadlock properties of computer systems", ACM Computing Surveys 4, 1972): what is under way ends and gives
  * back; an op whose dependencies end, and for which there is then enough, runs; a graph of which all ops run ends and gives back. What cannot
  * be reduced can never go on by itself. Once everything stands still, all of that is found; while ops can still run, those that are bound to
- * run into each other later are not yet. O(ops and edges of the graphs that hold something and of those that wait), and O(1) a line of
- * waiters when ops under way hold all that is missing.
+ * run into each other later are not yet. O(unfinished ops and edges of the graphs that hold something, and of what they depend on), or O(1)
+ * for each line of waiters when ops under way hold all that is missing.
  */
 export function findDeadlock(ledger: Ledger): readonly OpRecord[] | undefined {
   for (const { wants } of ledger.lines) {
@@ -34,7 +34,8 @@ class Reduction {
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
-    const ops = new Set(ledger.waits.keys());
+    // Who is neither of such a graph nor waited for by one frees nothing, and is on no circle.
+    const ops = new Set<OpRecord>();
     for (const holder of ledger.held.keys()) if (holder instanceof Graph) this.#left.set(holder, addUnfinished(holder, ops));
     // A set that grows goes on to what was added.
     for (const op of ops) {
@@ -52,7 +53,7 @@ class Reduction {
   }
 
   circle(): readonly OpRecord[] | undefined {
-    const stuck = [...this.#ledger.waits.keys()].filter((op) => this.#missing.has(op) && this.#isAwaited(op));
+    const stuck = [...this.#missing.keys()].filter((op) => this.#ledger.waits.has(op));
     for (const op of stuck.sort((a, b) => b.arrival - a.arrival)) {
       const circle = this.#circleThrough(op);
       if (circle) return circle;
@@ -95,11 +96,6 @@ class Reduction {
       this.#next.push(...(this.#parked.get(store) ?? []));
       this.#parked.delete(store);
     }
-  }
-
-  /** Whether anybody waits for it: whoever only waits is on no circle. */
-  #isAwaited(op: OpRecord): boolean {
-    return op.dependents.length > 0 || (op.graph !== undefined && this.#left.has(op.graph));
   }
 
   #circleThrough(start: OpRecord): readonly OpRecord[] | undefined {

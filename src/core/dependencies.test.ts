@@ -4,9 +4,12 @@ import { seededRandom } from '../base/random.ts';
 import { Dependencies } from './dependencies.ts';
 import type { OpId, TenantId } from './op.ts';
 import { OpRecord } from './op-record.ts';
+import { Shares } from './shares.ts';
+
+const share = new Shares().of('t' as TenantId);
 
 const recordOf = (id: number): OpRecord =>
-  new OpRecord({ op: id as OpId, tenant: 't' as TenantId, name: `op${id}`, priority: 'background', deadlineAt: Infinity }, id, undefined);
+  new OpRecord({ op: id as OpId, tenant: 't' as TenantId, name: `op${id}`, priority: 'background', deadlineAt: Infinity }, id, undefined, share);
 
 const finish = (dependencies: Dependencies, record: OpRecord): OpRecord[] => {
   const ready: OpRecord[] = [];

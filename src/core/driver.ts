@@ -1,7 +1,9 @@
 import type { Micros } from '../base/units.ts';
 import type { Command, SchedulerEvent, Tuning } from './event.ts';
 import type { GangId, GateId, GraphId, LaneId, LaneKind, Level, Op, OpFailure, OpId, Priority, ResourceId, TenantId } from './op.ts';
+import { OpRecord } from './op-record.ts';
 import { Scheduler } from './scheduler.ts';
+import { Shares } from './shares.ts';
 
 /** An op in the words of a test. What is not said is usual: tenant `x`, `user-visible`, 1 ms on a lane of the CPU. */
 export interface Asked {
@@ -40,6 +42,14 @@ export function opOf(id: number, asked: Asked = {}): Op {
     ...(gang === undefined ? {} : { gang: { gang: gang[0] as GangId, size: gang[1] } }),
     ...more,
   };
+}
+
+/** A record of it that nobody knows, ready since `readyAt`. They arrived in the order of their ids. */
+export function recordOf(id: number, asked: Asked = {}, { shares = new Shares(), readyAt = 0 } = {}): OpRecord {
+  const op = opOf(id, asked);
+  const record = new OpRecord(op, id, undefined, shares.of(op.tenant));
+  record.readyAt = readyAt;
+  return record;
 }
 
 /** A scheduler at the controls of a test: events in, commands out, the clock in hand, everything re-derived after each step. */

@@ -74,15 +74,11 @@ export class Gangs {
 function match(members: readonly OpRecord[], free: readonly Lane[]): ReadonlyMap<OpRecord, Lane> {
   const owners = new Map<Lane, OpRecord>();
   const seat = (record: OpRecord, seen: Set<Lane>): boolean => {
-    for (const lane of free) {
-      if (seen.has(lane) || !canRun(lane, record)) continue;
-      seen.add(lane);
-      const owner = owners.get(lane);
-      if (owner !== undefined && !seat(owner, seen)) continue;
-      owners.set(lane, record);
-      return true;
-    }
-    return false;
+    const choices = free.filter((lane) => !seen.has(lane) && canRun(lane, record));
+    for (const lane of choices) seen.add(lane);
+    const lane = choices.find((choice) => !owners.has(choice)) ?? choices.find((choice) => seat(owners.get(choice)!, seen));
+    if (lane !== undefined) owners.set(lane, record);
+    return lane !== undefined;
   };
   for (const record of members) seat(record, new Set());
   return new Map(Array.from(owners, ([lane, record]) => [record, lane]));

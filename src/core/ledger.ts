@@ -5,10 +5,13 @@ import { laneKinds, leastUrgent, type Need, type ResourceId } from './op.ts';
 import type { OpRecord } from './op-record.ts';
 import { type Holder, Store, type Want } from './store.ts';
 
+const none: readonly never[] = [];
+
 /** Who has what, and who waits for what: the facts on which `Resources`, `Boosts` and the search for deadlocks agree. It decides nothing. */
 export class Ledger {
   readonly waits = new Map<OpRecord, Wait>();
-  readonly held = new Map<Holder, Set<Store>>();
+  /** Each store once. */
+  readonly held = new Map<Holder, Store[]>();
   /** What is left of them may have become more since somebody was last told. */
   readonly freed = new Set<Store>();
   /** What they have, or who lacks them, changed since boosts were last settled. */
@@ -52,14 +55,17 @@ export class Ledger {
 
   /** What the op must still be given to start, each store once. */
   wantsOf(record: OpRecord): readonly Want[] {
-    const amounts = new Map<Store, number>();
-    for (const need of record.op.needs ?? []) {
+    if (record.op.needs === undefined) return none;
+    const wants: { store: Store; amount: number }[] = [];
+    for (const need of record.op.needs) {
       if (need.amount === 0 || this.#holderOf(record, need) === undefined) continue;
       assert(need.amount > 0 && need.amount < Infinity, 'an op needs a finite amount');
       const store = this.store(need.resource);
-      amounts.set(store, (amounts.get(store) ?? 0) + need.amount);
+      const known = wants.find((want) => want.store === store);
+      if (known) known.amount += need.amount;
+      else wants.push({ store, amount: need.amount });
     }
-    return Array.from(amounts, ([store, amount]) => ({ store, amount }));
+    return wants;
   }
 
   /** Gives it all that it wants. */
@@ -70,8 +76,8 @@ export class Ledger {
       const store = this.store(need.resource);
       store.take(holder, need.amount);
       const stores = this.held.get(holder);
-      if (stores) stores.add(store);
-      else this.held.set(holder, new Set([store]));
+      if (stores === undefined) this.held.set(holder, [store]);
+      else if (!stores.includes(store)) stores.push(store);
       if (holder instanceof Graph) this.isSuspect = true;
       this.#touch(store);
     }
@@ -125,7 +131,6 @@ export class Ledger {
     const { line, record } = wait;
     this.waits.delete(record);
     line.leave(wait);
-    this.unreserve(wait);
     for (const { store } of line.wants) {
       this.stale.add(store);
       // Another may have the turn that it was given.
@@ -182,9 +187,14 @@ export class Ledger {
   /** Every figure is what the entries say. */
   check(): void {
     for (const store of this.#stores.values()) {
-      const used = [...store.holders.values()].reduce((sum, amount) => sum + amount, 0);
-      assert(Math.abs(used - store.used) <= 1e-9 * used, 'what is used is what is held');
-      assert([...store.holders.keys()].every((holder) => this.held.get(holder)?.has(store)), 'whoever has something is known to have it');
+      let [used, kept] = [0, 0];
+      for (const [holder, amount] of store.holders) {
+        used += amount;
+        if (holder instanceof Graph) kept += amount;
+      }
+      const rest = 1e-9 * used;
+      assert(Math.abs(used - store.used) <= rest && Math.abs(kept - store.kept) <= rest, 'what is used is what is held');
+      assert([...store.holders.keys()].every((holder) => this.held.get(holder)?.includes(store)), 'whoever has something is known to have it');
     }
     let size = 0;
     for (const line of this.#lines.values()) size += line.size;
@@ -207,9 +217,9 @@ export class Ledger {
   }
 
   #letGo(holder: Holder, store: Store): void {
-    const stores = this.held.get(holder)!;
-    stores.delete(store);
-    if (stores.size === 0) this.held.delete(holder);
+    const stores = this.held.get(holder)!.filter((other) => other !== store);
+    if (stores.length > 0) this.held.set(holder, stores);
+    else this.held.delete(holder);
   }
 
   /** While nobody waits there is nothing to settle. */

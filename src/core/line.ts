@@ -5,7 +5,7 @@ import type { OpRecord } from './op-record.ts';
 import type { Store, Want } from './store.ts';
 
 /** How many of one graph wait in a line, by urgency. */
-class Share {
+class Crowd {
   count = 0;
   readonly #claims = new Array<number>(leastUrgent + 1).fill(0);
   readonly #urgencies = new Array<number>(leastUrgent + 1).fill(0);
@@ -50,7 +50,7 @@ export class Wait {
 export class Line {
   readonly name: string;
   readonly wants: readonly Want[];
-  readonly shares = new Map<Graph | undefined, Share>();
+  readonly crowds = new Map<Graph | undefined, Crowd>();
   /** Who was not told, the first in front. */
   readonly queue = new Heap<Wait>();
   /** Who was, the last in front; but for those whose turn another took. */
@@ -146,10 +146,10 @@ export class Line {
       wait.claim = record.claim;
       wait.urgency = record.urgency;
     }
-    let share = this.shares.get(record.graph);
-    if (share === undefined) this.shares.set(record.graph, (share = new Share()));
-    share.add(wait, by);
-    if (share.count === 0) this.shares.delete(record.graph);
+    let crowd = this.crowds.get(record.graph);
+    if (crowd === undefined) this.crowds.set(record.graph, (crowd = new Crowd()));
+    crowd.add(wait, by);
+    if (crowd.count === 0) this.crowds.delete(record.graph);
   }
 }
 

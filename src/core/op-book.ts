@@ -44,6 +44,10 @@ export class OpBook {
     return this.#timers;
   }
 
+  unfinishedOps(): Iterable<OpRecord> {
+    return this.#ops.values();
+  }
+
   /** An op that has not ended. */
   get(op: OpId): OpRecord | undefined {
     return this.#ops.get(op);
@@ -96,7 +100,7 @@ export class OpBook {
     const news = ops.filter((op) => !this.#admission.knows(op));
     const failed = new Map<OpRecord, OpRecord>();
     const records = this.#admission.takeAll(news, failed);
-    if ('code' in records) for (const { op } of news) commands.push({ kind: 'settle', op, failure: records });
+    if ('code' in records) for (const op of new Set(news.map((refused) => refused.op))) commands.push({ kind: 'settle', op, failure: records });
     else for (const record of records) this.#enter(record, now);
     for (const [record, cause] of failed) if (!record.isEnded) this.#giveUp(record, becauseOf(cause), commands, 'told');
   }
@@ -218,6 +222,11 @@ export class OpBook {
   /** Re-derives what the indices claim. */
   check(): void {
     this.#resources.check();
+    for (const graph of this.#graphs.values()) {
+      const unfinished = [...graph.ops.values()].filter((record) => !record.isEnded);
+      assert(graph.unfinished === unfinished.length && unfinished.every(({ op }) => this.#ops.get(op.op)?.graph === graph), 'a graph counts its ops');
+      assert(!graph.isSealed || graph.unfinished > 0, 'a graph to which nothing is added is forgotten when all of it has ended');
+    }
     for (const record of this.#ops.values()) {
       let missing = 0;
       for (const { before } of record.dependencies) {

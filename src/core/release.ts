@@ -128,11 +128,17 @@ export class Release {
     this.#release(now, commands);
   }
 
+  /** Of each gate with something to release. */
+  *tenantsInLine(): Iterable<TenantId> {
+    for (const gate of this.#gates.values()) if (gate.isInLine) yield gate.tenant;
+  }
+
   /** Re-derives what the counters claim. */
   check(): void {
     let inFlight = 0;
     for (const gate of this.#gates.values()) {
       gate.check();
+      assert(gate.isInLine === gate.readyCount > 0, 'a gate is in line while it has something to release');
       inFlight += gate.inFlight;
     }
     assert(Math.abs(inFlight - this.#window.inFlight) < 1, 'the window counts what the gates have in flight');

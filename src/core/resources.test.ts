@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Graph } from './graph.ts';
-import { type GangId, type GraphId, type LaneId, type Level, levels, type Need, type OpId, type ResourceId, type TenantId } from './op.ts';
+import { type GraphId, type LaneId, type Level, levels, type Need, type OpId, type ResourceId, type TenantId } from './op.ts';
 import { OpRecord } from './op-record.ts';
 import { Resources } from './resources.ts';
+import { Shares } from './shares.ts';
+
+const share = new Shares().of('t' as TenantId);
 
 const idOf = (name: string): ResourceId => name as ResourceId;
 const need = (resource: string, amount: number, until: Need['until'] = 'op-ends'): Need => ({ resource: idOf(resource), amount, until });
@@ -12,7 +15,6 @@ interface Wanted {
   readonly graph?: Graph;
   readonly level?: Level;
   readonly lane?: number;
-  readonly gang?: number;
 }
 
 let ids = 0;
@@ -21,12 +23,10 @@ const graphOf = (): Graph => {
   graph.isSealed = true;
   return graph;
 };
-const opOf = (needs: readonly Need[], { graph, level = 'normal', lane = 1, gang }: Wanted = {}): OpRecord => {
+const opOf = (needs: readonly Need[], { graph, level = 'normal', lane = 1 }: Wanted = {}): OpRecord => {
   const op = (ids += 1) as OpId;
-  const record = new OpRecord({
-    op, tenant: 't' as TenantId, name: `op${op}`, priority: level, deadlineAt: Infinity, lane: lane as LaneId, needs,
-    ...(gang !== undefined && { gang: { gang: gang as GangId, size: 2 } }),
-  }, op, graph);
+  const described = { op, tenant: 't' as TenantId, name: `op${op}`, priority: level, deadlineAt: Infinity, lane: lane as LaneId, needs };
+  const record = new OpRecord(described, op, graph, share);
   graph?.ops.set(op, record);
   return record;
 };
@@ -35,7 +35,6 @@ const withCapacity = (capacities: Readonly<Record<string, number>>): Resources =
   for (const [name, capacity] of Object.entries(capacities)) resources.setCapacity(idOf(name), capacity);
   return resources;
 };
-const many = (count: number, make: () => OpRecord): OpRecord[] => Array.from({ length: count }, make);
 const end = (record: OpRecord): void => {
   record.to('ready');
   record.to('encoding');
@@ -111,6 +110,17 @@ test('an op that does not start after all gives back what its graph took for it,
   expect(resources.tryAcquire(opOf([need('bytes', 8)]))).toBe(true);
 });
 
+test('a graph that gave everything back has nothing to release', () => {
+  const resources = withCapacity({ bytes: 10 });
+  const graph = graphOf();
+  const op = opOf([need('bytes', 6, 'graph-ends')], { graph });
+  expect(resources.tryAcquire(op)).toBe(true);
+  resources.undo(op);
+  resources.releaseGraph(graph);
+  resources.check();
+  expect(resources.tryAcquire(opOf([need('bytes', 10)]))).toBe(true);
+});
+
 test('without a graph, what would be kept for it is kept until the op ends', () => {
   const resources = withCapacity({ bytes: 10 });
   const [a, b] = [opOf([need('bytes', 6, 'graph-ends')]), opOf([need('bytes', 6)])];
@@ -148,189 +158,6 @@ test('a capacity that is lowered takes nothing away, and names those who can nev
   expect(resources.wake()).toEqual([small]);
   resources.setCapacity(idOf('bytes'), Infinity);
   expect(resources.tryAcquire(small)).toBe(true);
-});
-
-test('as many are told as there is room for, the more urgent first, and then in the order they arrived', () => {
-  const resources = withCapacity({ slots: 2 });
-  const holders = many(2, () => opOf([need('slots', 1)]));
-  const [a, b, urgent, c] = [...many(2, () => opOf([need('slots', 1)])), opOf([need('slots', 1)], { level: 'critical' }), opOf([need('slots', 1)])] as const;
-  for (const op of holders) expect(resources.tryAcquire(op)).toBe(true);
-  for (const op of [c!, b!, urgent!, a!]) expect(resources.tryAcquire(op)).toBe(false);
-  resources.release(holders[0]!);
-  expect(resources.wake()).toEqual([urgent]);
-  expect(resources.wake()).toEqual([]);
-  resources.release(holders[1]!);
-  expect(resources.wake()).toEqual([a]);
-});
-
-test('who is told and then forgotten passes the turn on', () => {
-  const resources = withCapacity({ slots: 1 });
-  const [holder, a, b] = many(3, () => opOf([need('slots', 1)])) as [OpRecord, OpRecord, OpRecord];
-  for (const op of [holder, a, b]) resources.tryAcquire(op);
-  resources.release(holder);
-  expect(resources.wake()).toEqual([a]);
-  resources.forget(a);
-  expect(resources.wake()).toEqual([b]);
-});
-
-test('one who is more urgent than those who were told is told as well', () => {
-  const resources = withCapacity({ slots: 1 });
-  const [holder, slow] = many(2, () => opOf([need('slots', 1)])) as [OpRecord, OpRecord];
-  for (const op of [holder, slow]) resources.tryAcquire(op);
-  resources.release(holder);
-  expect(resources.wake()).toEqual([slow]);
-  expect(resources.tryAcquire(holder)).toBe(true);
-  const urgent = opOf([need('slots', 1)], { level: 'critical' });
-  expect(resources.tryAcquire(urgent)).toBe(false);
-  resources.release(holder);
-  expect(resources.wake()).toEqual([urgent]);
-});
-
-test('lanes do not wait for each other: equals are told for each', () => {
-  const resources = withCapacity({ slots: 1 });
-  const [holder, here, there] = [opOf([need('slots', 1)]), opOf([need('slots', 1)]), opOf([need('slots', 1)], { lane: 2 })];
-  for (const op of [holder, here, there]) resources.tryAcquire(op);
-  resources.release(holder);
-  expect(resources.wake()).toEqual([here, there]);
-});
-
-test('100 000 ops that want the same one thing have it one after another, and cancelling them all at once costs no more', () => {
-  const resources = withCapacity({ buffer: 1 });
-  const ops = many(100_000, () => opOf([need('buffer', 1)]));
-  for (const op of ops) resources.tryAcquire(op);
-  let turns = 0;
-  for (let running: OpRecord | undefined = ops[0]; running && turns < 50_000; running = resources.wake()[0]) {
-    if (!resources.tryAcquire(running)) break;
-    resources.release(running);
-    turns += 1;
-  }
-  expect(turns).toBe(50_000);
-  for (const op of ops) resources.forget(op);
-  expect(resources.wake()).toEqual([]);
-});
-
-/** Small ones come and go so that something is always taken; how many of them got some until the big one did. */
-function takenBefore(big: OpRecord, resources: Resources, smallOf: () => OpRecord, atMost = 40): number {
-  const running = many(3, smallOf);
-  for (const op of running) expect(resources.tryAcquire(op)).toBe(true);
-  const [before] = [running.length];
-  let taken = before;
-  expect(resources.tryAcquire(big)).toBe(false);
-  while (taken < atMost) {
-    const gone = running.shift();
-    if (gone) {
-      resources.release(gone);
-      if (gone.graph) resources.releaseGraph(gone.graph);
-    }
-    if (resources.wake().includes(big) && resources.tryAcquire(big)) return taken - before;
-    const next = smallOf();
-    if (resources.tryAcquire(next)) {
-      running.push(next);
-      taken += 1;
-    } else if (running.length === 0) break;
-  }
-  return Infinity;
-}
-
-test('a big request is passed over eight times by small ones that keep refilling, and then it is left what it wants', () => {
-  const resources = withCapacity({ bytes: 3 });
-  expect(takenBefore(opOf([need('bytes', 3)]), resources, () => opOf([need('bytes', 1)]))).toBe(8);
-  resources.check();
-});
-
-test('so is one that is passed over by graphs', () => {
-  const resources = withCapacity({ bytes: 3 });
-  const big = opOf([need('bytes', 3, 'graph-ends')], { graph: graphOf() });
-  expect(takenBefore(big, resources, () => opOf([need('bytes', 1, 'graph-ends')], { graph: graphOf() }))).toBe(8);
-});
-
-test('who is forgotten has nothing reserved any more', () => {
-  const resources = withCapacity({ bytes: 3 });
-  const big = opOf([need('bytes', 3)]);
-  let running = opOf([need('bytes', 1)]);
-  resources.tryAcquire(running);
-  resources.tryAcquire(big);
-  for (let i = 0; i < 8; i += 1) {
-    const next = opOf([need('bytes', 1)]);
-    expect(resources.tryAcquire(next)).toBe(true);
-    resources.release(running);
-    resources.wake();
-    running = next;
-  }
-  const refused = opOf([need('bytes', 1)]);
-  expect(resources.tryAcquire(refused)).toBe(false);
-  expect(resources.holdersBefore(refused)).toEqual([running, big]);
-  resources.forget(big);
-  expect(resources.wake()).toEqual([refused]);
-  expect(resources.tryAcquire(refused)).toBe(true);
-});
-
-/** A big request for which everything is reserved, and what `inTheWay` holds is in its way. */
-function reserved(resources: Resources, inTheWay: OpRecord): OpRecord {
-  const big = opOf([need('bytes', 10)]);
-  expect(resources.tryAcquire(inTheWay)).toBe(true);
-  expect(resources.tryAcquire(big)).toBe(false);
-  for (const op of many(8, () => opOf([need('bytes', 1)]))) {
-    expect(resources.tryAcquire(op)).toBe(true);
-    resources.release(op);
-    resources.wake();
-  }
-  return big;
-}
-
-test('what is reserved is not kept from those for whom it is reserved: they end so that it may begin', () => {
-  const resources = withCapacity({ bytes: 10 });
-  const [graph, elsewhere] = [graphOf(), graphOf()];
-  reserved(resources, opOf([need('bytes', 1, 'graph-ends')], { graph }));
-  const [nobodys, theirs, awaited] = [opOf([need('bytes', 1)]), opOf([need('bytes', 1)], { graph: elsewhere }), opOf([need('bytes', 1)], { graph })];
-  expect(resources.tryAcquire(nobodys)).toBe(false);
-  expect(resources.tryAcquire(theirs)).toBe(false);
-  expect(resources.tryAcquire(awaited)).toBe(true);
-});
-
-test('one who is refused, and is waited for only later, is told', () => {
-  const resources = withCapacity({ bytes: 10 });
-  const graph = graphOf();
-  const holder = opOf([need('bytes', 1, 'graph-ends')], { graph });
-  reserved(resources, holder);
-  const helper = opOf([need('bytes', 1)]);
-  expect(resources.tryAcquire(helper)).toBe(false);
-  expect(resources.wake()).toEqual([]);
-  graph.ops.set(helper.op.op, helper);
-  expect(resources.wake()).toEqual([helper]);
-  expect(resources.tryAcquire(helper)).toBe(true);
-});
-
-test('a gang is not kept from what is reserved, because it may be its own member that waits', () => {
-  const resources = withCapacity({ bytes: 10 });
-  reserved(resources, opOf([need('bytes', 1)]));
-  expect(resources.tryAcquire(opOf([need('bytes', 1)], { gang: 1 }))).toBe(true);
-});
-
-test.each(['is open', 'is paused'])('nothing is kept from anybody while a graph that %s stands in the way', (what) => {
-  const resources = withCapacity({ bytes: 10 });
-  const graph = graphOf();
-  reserved(resources, opOf([need('bytes', 1, 'graph-ends')], { graph }));
-  const small = opOf([need('bytes', 1)]);
-  expect(resources.tryAcquire(small)).toBe(false);
-  if (what === 'is open') graph.isSealed = false;
-  else graph.isPaused = true;
-  expect(resources.wake()).toEqual([small]);
-  expect(resources.tryAcquire(small)).toBe(true);
-});
-
-test('being passed over by its equals in the order of a policy reserves nothing', () => {
-  const resources = withCapacity({ slots: 1 });
-  const unlucky = opOf([need('slots', 1)], { lane: 2 });
-  let running = opOf([need('slots', 1)]);
-  resources.tryAcquire(running);
-  resources.tryAcquire(unlucky);
-  for (let i = 0; i < 30; i += 1) {
-    resources.release(running);
-    resources.wake();
-    running = opOf([need('slots', 1)]);
-    expect(resources.tryAcquire(running)).toBe(true);
-  }
 });
 
 // The twin: everything is a list, and nothing is remembered that can be asked anew.

@@ -2,38 +2,33 @@ import { assert } from '../base/assert.ts';
 import type { Backflow } from './backflow.ts';
 import { Boosts } from './boosts.ts';
 import { findDeadlock } from './deadlock.ts';
-import { Graph } from './graph.ts';
+import type { Graph } from './graph.ts';
 import { Ledger } from './ledger.ts';
 import type { Line, Wait } from './line.ts';
 import type { Need, ResourceId } from './op.ts';
 import type { OpRecord } from './op-record.ts';
+import { Reservations } from './reservations.ts';
 import type { Holder, Want } from './store.ts';
 
 const none: readonly OpRecord[] = [];
-
-/** When others took of what an op lacks so often, it is reserved for it. */
-const patience = 8;
 
 /**
  * Who may take how much of what there is only so much of.
  *
  * An op takes all that it needs or nothing. One that gets nothing waits until `wake` names it, and then tries again when a lane could take
- * it, or is forgotten: what it was told of is kept for nobody, but its equals are not told of it too. Whoever asks first gets it; only when
- * an op has been passed over eight times, because it wants more at once than is ever left, others must leave it what it wants. Those for
- * whom it waits itself need not, nor gangs, so that nobody waits in a circle because of that; and nobody must while a graph that is open or
- * paused, and so may last for ever, stands in its way.
+ * it, or is forgotten: what it was told of is kept for nobody, but its equals are not told of it too. Whoever asks first gets it, but for
+ * `Reservations`.
  */
 export class Resources {
   readonly #ledger: Ledger;
   readonly #boosts: Boosts;
-  /** For whom something is reserved, and for which ops they wait, where that was asked since the last `wake`. */
-  readonly #reserved = new Map<Wait, Set<OpRecord> | undefined>();
-  #grants = 0;
+  readonly #reservations: Reservations;
 
   /** `orderOf`: among equals the smallest is told first, and ties in arrival order. By urgency until told. */
   constructor(orderOf: (record: OpRecord) => number = (record) => record.urgency) {
     this.#ledger = new Ledger(orderOf);
     this.#boosts = new Boosts(this.#ledger);
+    this.#reservations = new Reservations(this.#ledger);
   }
 
   /** `Infinity` for no bound, as before anything was told. Less than is held is no error: nobody gets any until it has come back. */
@@ -62,7 +57,7 @@ export class Resources {
     if (!record.op.needs?.length || this.#ledger.held.has(record)) return true;
     const wait = this.#ledger.waits.get(record);
     const wants = wait?.line.wants ?? this.#ledger.wantsOf(record);
-    if (!this.#mayTake(record, wants, wait)) {
+    if (!this.#mayTake(record, wants)) {
       if (wait) this.#ledger.requeue(wait);
       else this.#ledger.join(record, wants);
       return false;
@@ -71,7 +66,7 @@ export class Resources {
       wait.line.passedCount = 0;
       this.#leave(wait);
     }
-    this.#passOver(wants);
+    this.#reservations.passOver(wants);
     this.#ledger.take(record);
     return true;
   }
@@ -108,12 +103,8 @@ export class Resources {
    */
   wake(): readonly OpRecord[] {
     const { freed } = this.#ledger;
-    if (freed.size === 0 && this.#reserved.size === 0) return none;
-    // Whom a reservation hinders depends on graphs and edges, which change without a word to us.
-    for (const wait of this.#reserved.keys()) {
-      this.#reserved.set(wait, undefined);
-      for (const { store } of wait.line.wants) freed.add(store);
-    }
+    this.#reservations.refresh();
+    if (freed.size === 0) return none;
     const lines = new Set<Line>();
     for (const store of freed) for (const line of store.lines) lines.add(line);
     freed.clear();
@@ -161,41 +152,16 @@ export class Resources {
 
   check(): void {
     this.#ledger.check();
-    for (const wait of this.#reserved.keys()) assert(this.#ledger.waits.get(wait.record) === wait, 'what is reserved is reserved for one who waits');
+    this.#reservations.check();
   }
 
   #leave(wait: Wait): void {
-    this.#reserved.delete(wait);
+    this.#reservations.end(wait);
     this.#ledger.leave(wait);
   }
 
-  #mayTake(record: OpRecord, wants: readonly Want[], wait: Wait | undefined): boolean {
-    if (!wants.every(({ store, amount }) => store.fits(amount))) return false;
-    return record.op.gang !== undefined || wants.every(({ store, amount }) => {
-      const other = store.reservedFor;
-      return other === undefined || other === wait || store.fits(amount + other.line.amountOf(store))
-        || !canBeMet(other) || this.#isAwaited(record, other);
-    });
-  }
-
-  /** Somebody is about to take this: those who lack some of it are passed over. */
-  #passOver(wants: readonly Want[]): void {
-    this.#grants += 1;
-    for (const { store } of wants) {
-      for (const line of store.lines) {
-        if (line.passedBy === this.#grants || store.fits(line.amountOf(store))) continue;
-        line.passedBy = this.#grants;
-        line.passedCount += 1;
-        if (line.passedCount >= patience) this.#reserve(line);
-      }
-    }
-  }
-
-  #reserve(line: Line): void {
-    const wait = line.queue.peek();
-    if (wait === undefined || line.wants.some(({ store }) => store.reservedFor)) return;
-    this.#ledger.reserve(wait);
-    this.#reserved.set(wait, undefined);
+  #mayTake(record: OpRecord, wants: readonly Want[]): boolean {
+    return wants.every(({ store, amount }) => store.fits(amount)) && this.#reservations.allow(record, wants);
   }
 
   /** Tells as many as there is room for. */
@@ -206,47 +172,10 @@ export class Resources {
     else if (room > 0 && !isHindered) yield* line.offerFirst(room);
     else if (room > 0) {
       for (const wait of [...line.queue]) {
-        if (!this.#mayTake(wait.record, line.wants, wait)) continue;
+        if (!this.#mayTake(wait.record, line.wants)) continue;
         line.offer(wait);
         yield wait;
       }
     }
   }
-
-  /** Whether the op must end before `wait` can have what it lacks. */
-  #isAwaited(record: OpRecord, wait: Wait): boolean {
-    let awaited = this.#reserved.get(wait);
-    if (awaited === undefined) this.#reserved.set(wait, (awaited = this.#awaitedBy(wait)));
-    return awaited.has(record);
-  }
-
-  #awaitedBy(wait: Wait): Set<OpRecord> {
-    const ops = new Set([wait.record]);
-    const graphs = new Set<Graph>();
-    // A set that grows goes on to what was added.
-    for (const op of ops) {
-      for (const { before } of op.dependencies) if (!before.isEnded) ops.add(before);
-      for (const { store, amount } of op.isUnderWay ? [] : this.#ledger.wantsOf(op)) {
-        if (store.reservedFor) ops.add(store.reservedFor.record);
-        if (store.fits(amount)) continue;
-        for (const holder of store.holders.keys()) {
-          if (!(holder instanceof Graph) || holder === op.graph || graphs.has(holder)) continue;
-          graphs.add(holder);
-          for (const next of holder.ops.values()) if (!next.isEnded) ops.add(next);
-        }
-      }
-    }
-    return ops;
-  }
-}
-
-/** Whether what stands in its way comes back by itself. */
-function canBeMet({ record, line }: Wait): boolean {
-  return line.wants.every(({ store, amount }) => {
-    let lasting = amount;
-    for (const [holder, held] of store.holders) {
-      if (holder instanceof Graph && (holder === record.graph || holder.isPaused || !holder.isSealed)) lasting += held;
-    }
-    return lasting <= store.capacity;
-  });
 }

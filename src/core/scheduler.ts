@@ -1,4 +1,4 @@
-import { assert, unreachable } from '../base/assert.ts';
+import { unreachable } from '../base/assert.ts';
 import type { Micros } from '../base/units.ts';
 import { Census } from './census.ts';
 import type { Command, SchedulerEvent, Tuning } from './event.ts';
@@ -84,14 +84,7 @@ export class Scheduler {
   check(): void {
     this.#release.check();
     this.#book.check();
-    for (const lane of this.#starter.lanes.values()) {
-      let encoding = 0;
-      for (const record of lane.underWay) {
-        assert(record.isUnderWay && record.lane === lane.lane, 'what a lane has is under way there');
-        encoding += record.state === 'encoding' ? 1 : 0;
-      }
-      assert(encoding <= 1, 'a lane encodes one op at a time');
-    }
+    this.#starter.check(this.#book.unfinishedOps(), this.#release.tenantsInLine());
   }
 
   #apply(event: SchedulerEvent, now: Micros, commands: Command[]): void {

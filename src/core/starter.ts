@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import { Heap } from '../base/heap.ts';
 import type { Micros } from '../base/units.ts';
 import type { Census } from './census.ts';
@@ -120,6 +121,35 @@ export class Starter {
   /** The policy changed. */
   rebuild(): void {
     this.#pools.rebuild();
+  }
+
+  /** Re-derives what the indices claim. `gates`: the tenant of each gate that is in line. */
+  check(records: Iterable<OpRecord>, gates: Iterable<TenantId>): void {
+    const { shares, resources } = this.#world;
+    const inLine = new Map<TenantId, number>();
+    const underWay = new Map<TenantId, number>();
+    const count = (counts: Map<TenantId, number>, tenant: TenantId): void => void counts.set(tenant, (counts.get(tenant) ?? 0) + 1);
+    for (const tenant of gates) count(inLine, tenant);
+    for (const record of records) {
+      const { op: { tenant }, state } = record;
+      if (record.isUnderWay) {
+        count(underWay, tenant);
+        assert(this.lanes.get(record.lane!)?.underWay.includes(record) === true, 'what is under way is in its lane');
+      }
+      if (state === 'held') {
+        const isHeld = awaitsGang(record) ? this.#gangs.has(record) : record.entry?.isQueued === true || resources.isWaiting(record);
+        assert(isHeld, 'an op is held by its gang, by its tenant\'s slots or by a resource');
+      }
+      if (record.isUnderWay || state === 'ready' || state === 'held') count(inLine, tenant);
+    }
+    for (const share of shares) {
+      assert(share.underWay === (underWay.get(share.tenant) ?? 0), 'a tenant counts what it has under way');
+      assert(share.backlog === (inLine.get(share.tenant) ?? 0), 'a tenant counts what it has in line');
+    }
+    for (const lane of this.lanes.values()) {
+      assert(lane.underWay.every((record) => record.isUnderWay && record.lane === lane.lane), 'what a lane has is under way there');
+      assert(lane.underWay.filter(({ state }) => state === 'encoding').length <= 1, 'a lane encodes one op at a time');
+    }
   }
 
   /** Starts what can start. */

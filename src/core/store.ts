@@ -69,9 +69,9 @@ export class Store {
     this.urgencies = new Floor();
     for (const line of this.lines) {
       if (!line.lacks(this)) continue;
-      for (const [graph, share] of line.shares) {
-        this.claims.add(graph, share.claim);
-        this.urgencies.add(graph, share.urgency);
+      for (const [graph, crowd] of line.crowds) {
+        this.claims.add(graph, crowd.claim);
+        this.urgencies.add(graph, crowd.urgency);
       }
     }
   }

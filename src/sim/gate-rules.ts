@@ -82,7 +82,7 @@ export class GateRules {
     const { op, lane: on, isEncoded, isGivenUp, place } = seen;
     if (isGivenUp || isEncoded) return false;
     const lane = this.#picture.lanes.get((place === 'under-way' ? on : op.lane) ?? (0 as never));
-    if (lane?.gate === undefined) return false;
+    if (lane?.gate === undefined || !this.#gates.gates.has(lane.gate)) return false;
     return place === 'under-way' || (this.#picture.isReady(seen) && isFree(lane) && op.needs === undefined && op.gang === undefined && !this.#picture.slots.has(op.tenant));
   }
 

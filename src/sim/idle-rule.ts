@@ -2,6 +2,9 @@ import { hold } from './breach.ts';
 import { isFree } from './op-rules.ts';
 import type { Picture, SeenLane, SeenOp } from './picture.ts';
 
+/** So many that wait for a better lane may be in the way of others. */
+const lookPast = 8;
+
 /**
  * Work-conserving: after each step, no lane is idle while an op waits that could run there. Excepted is what somebody may have reason to hold
  * back, as far as that is seen from outside, and generously: a rule that cries wolf is turned off.
@@ -9,12 +12,15 @@ import type { Picture, SeenLane, SeenOp } from './picture.ts';
 export function idleRule(picture: Picture): void {
   const idle = [...picture.lanes.values()].filter((lane) => (lane.gate === undefined ? isFree(lane) : lane.underWay.size === 0));
   if (idle.length === 0) return;
-  for (const seen of picture.unfinished) {
-    if (!picture.isReady(seen) || isHeldBack(picture, seen)) continue;
-    for (const lane of idle) {
-      if (!picture.isEligible(seen, lane) || isBetterElsewhere(picture, seen, lane) || isKeptForUrgent(picture, seen, lane)) continue;
-      hold(false, 'idle-lane', () => `is ready, and lane ${lane.lane} is idle`, seen.op.op);
-    }
+  const ready = [...picture.unfinished].filter((seen) => picture.isReady(seen));
+  if (ready.length === 0) return;
+  const ranks = picture.inherited();
+  for (const lane of idle) {
+    const able = ready.filter((seen) => picture.isEligible(seen, lane));
+    const choosy = able.filter((seen) => isBetterElsewhere(picture, seen, lane));
+    if (choosy.length >= lookPast) continue;
+    const left = able.find((seen) => !choosy.includes(seen) && !isHeldBack(picture, seen) && !isKeptForUrgent(ranks, seen, lane));
+    hold(left === undefined, 'idle-lane', () => `it is ready, and lane ${lane.lane} is idle`, left?.op.op);
   }
 }
 
@@ -41,8 +47,8 @@ function isBetterElsewhere(picture: Picture, seen: SeenOp, here: SeenLane): bool
 }
 
 /** The GPU is left to what is more urgent until all of that has reached it. */
-function isKeptForUrgent(picture: Picture, seen: SeenOp, { gate }: SeenLane): boolean {
+function isKeptForUrgent(ranks: ReadonlyMap<SeenOp, number>, seen: SeenOp, { gate }: SeenLane): boolean {
   if (gate === undefined) return false;
-  for (const other of picture.unfinished) if (!other.isEncoded && picture.rankOf(other) < picture.rankOf(seen)) return true;
+  for (const [other, rank] of ranks) if (!other.isEncoded && rank < ranks.get(seen)!) return true;
   return false;
 }

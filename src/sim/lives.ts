@@ -34,7 +34,7 @@ export class Lives {
       born.push(life);
     }
     for (const life of born) {
-      for (const { op } of life.op.dependencies ?? []) this.#await(life, op);
+      for (const { op } of life.op.dependencies ?? []) this.#waitFor(life, op);
       if (!this.#missing.has(life.op.op)) life.readyAt = now;
     }
   }
@@ -42,7 +42,7 @@ export class Lives {
   depend(op: OpId, dependency: OpId): void {
     const life = this.#lives.get(op);
     if (life === undefined || life.end !== undefined) return;
-    this.#await(life, dependency);
+    this.#waitFor(life, dependency);
     if (this.#missing.has(op)) delete life.readyAt;
   }
 
@@ -59,7 +59,7 @@ export class Lives {
     return true;
   }
 
-  #await(life: Life, dependency: OpId): void {
+  #waitFor(life: Life, dependency: OpId): void {
     if (this.#lives.get(dependency)?.end === 'done') return;
     this.#missing.set(life.op.op, (this.#missing.get(life.op.op) ?? 0) + 1);
     const waiting = this.#dependents.get(dependency);

@@ -1,12 +1,26 @@
 import type { Micros } from '../base/units.ts';
+import type { Tuning } from '../core/event.ts';
 import { type GangId, type GraphId, type LaneId, type LaneKind, levels, type Op, type OpId, priorities, type ResourceId, type TenantId } from '../core/op.ts';
 import { policyNames } from '../core/policies.ts';
+import type { Policy } from '../core/policy.ts';
 import { happens, stream } from './chance.ts';
 import { heavyTailed, oneOf, type Random, someOf, uniform, whole } from './draws.ts';
 import { layered, opsOf } from './graphs.ts';
 import { type Arrival, type LaneSpec, Numbering, type PlayedOp, type Workload } from './workload.ts';
 
 const words = [...priorities, ...levels];
+
+/** Of each resource. */
+const plenty = 10;
+/** Members of the largest gang: no tenant has fewer slots, or that gang would wait for ever. */
+const mostGang = 3;
+
+/** A policy that orders well for a while, and then gives what is no number. */
+const moody = 'moody';
+function moodyPolicy(): Policy {
+  let keys = 0;
+  return { key: ({ readyAt, cost }) => ((keys += 1) % 50 === 0 ? NaN : readyAt + cost), taken: 'ready', classes: false, sideBySide: false };
+}
 
 /** How much of everything there is. */
 export interface Size {
@@ -30,10 +44,10 @@ export function medley(seed: number, { asks, lasts }: Size = { asks: 40, lasts: 
     name: 'medley',
     lanes: mix.lanes,
     tenants: mix.tenants.filter(() => happens(random, 0.5)).map((tenant) =>
-      ({ tenant, weight: whole(random, 1, 4), ...(happens(random, 0.3) ? { slots: whole(random, 1, 3) } : {}) })),
-    resources: mix.resources.map((resource) => ({ resource, capacity: 10 })),
+      ({ tenant, weight: whole(random, 1, 4), ...(happens(random, 0.3) ? { slots: whole(random, mostGang, 5) } : {}) })),
+    resources: mix.resources.map((resource) => ({ resource, capacity: plenty })),
     tuning: happens(random, 0.6) ? {} : { policy: oneOf(random, policyNames) },
-    source: { arrivals: arrivals.sort((a, b) => a.at - b.at) },
+    source: { arrivals: [{ at: 0, event: { kind: 'policy-defined', name: moody, policy: moodyPolicy() } }, ...arrivals.sort((a, b) => a.at - b.at)] },
   };
 }
 
@@ -49,7 +63,7 @@ class Mix {
   constructor(random: Random, lasts: Micros) {
     this.#random = random;
     this.#lasts = lasts;
-    const gated = Array.from({ length: whole(random, 0, 3) }, (_, index): LaneSpec =>
+    const gated = Array.from({ length: whole(random, 0, 4) }, (_, index): LaneSpec =>
       ({ laneKind: 'gpu', tenant: this.tenants[index]!, gated: { priority: oneOf(random, priorities) } }));
     const plain = Array.from({ length: whole(random, 0, 2) }, (): LaneSpec =>
       ({ laneKind: happens(random, 0.8) ? 'cpu' : 'remote', ...(happens(random, 0.3) ? { tenant: oneOf(random, this.tenants) } : {}) }));
@@ -59,11 +73,31 @@ class Mix {
   /** One thing that somebody wants, and what becomes of it. */
   ask(at: Micros): readonly Arrival[] {
     const draw = this.#random();
-    if (draw < 0.55) return this.#single(at);
-    if (draw < 0.8) return this.#graph(at);
-    if (draw < 0.9) return this.#gang(at);
-    if (draw < 0.95) return this.#circle(at);
-    return [{ at, event: { kind: 'tuned', tuning: happens(this.#random, 0.7) ? { policy: oneOf(this.#random, policyNames) } : { enabled: happens(this.#random, 0.7) } } }];
+    if (draw < 0.6) return this.#single(at);
+    if (draw < 0.75) return this.#graph(at);
+    if (draw < 0.82) return this.#gang(at);
+    if (draw < 0.87) return this.#flawed(at);
+    if (draw < 0.92) return this.#lean(at);
+    return [{ at, event: { kind: 'tuned', tuning: this.#tuning() } }];
+  }
+
+  #tuning(): Partial<Tuning> {
+    const draw = this.#random();
+    if (draw < 0.5) return { policy: oneOf(this.#random, policyNames) };
+    if (draw < 0.7) return { policy: oneOf(this.#random, [moody, 'nobody knows it']) };
+    if (draw < 0.85) return { quantum: whole(this.#random, 500, 4000) };
+    return { enabled: happens(this.#random, 0.7) };
+  }
+
+  /** There is less of something for a while, or a tenant has more to say. */
+  #lean(at: Micros): readonly Arrival[] {
+    const random = this.#random;
+    if (happens(random, 0.5)) return [{ at, event: { kind: 'tenant-set', tenant: oneOf(random, this.tenants), weight: whole(random, 1, 9), slots: whole(random, mostGang, 5) } }];
+    const resource = oneOf(random, this.resources);
+    return [
+      { at, event: { kind: 'resource-set', resource, capacity: whole(random, 0, plenty) } },
+      { at: at + whole(random, 0, this.#lasts / 4), event: { kind: 'resource-set', resource, capacity: plenty } },
+    ];
   }
 
   #single(at: Micros): readonly Arrival[] {
@@ -85,11 +119,10 @@ class Mix {
     const random = this.#random;
     const tenant = oneOf(random, this.tenants);
     const cost = Math.round(heavyTailed(random, 200, 40_000));
-    const place = happens(random, 0.5) ? this.lanes.findIndex((lane) => lane.gated && lane.tenant === tenant) : -1;
-    const pieces = Array.from({ length: whole(random, 1, 12) }, () => Math.round(uniform(random, 100, 4000)));
-    // Now and then something that no lane can run.
+    const place = happens(random, 0.7) ? this.lanes.findIndex((lane) => lane.gated && lane.tenant === tenant) : -1;
+    const pieces = Array.from({ length: Math.round(heavyTailed(random, 1, 40)) }, () => Math.round(uniform(random, 100, 4000)));
     const some = someOf(random, 3, whole(random, 1, 3)).map((index) => (['cpu', 'gpu', 'remote'] as const)[index]!);
-    const kinds: readonly LaneKind[] = happens(random, 0.97) && !this.lanes.some((lane) => some.includes(lane.laneKind) && (lane.tenant ?? tenant) === tenant) ? ['cpu'] : some;
+    const kinds: readonly LaneKind[] = !this.lanes.some((lane) => some.includes(lane.laneKind) && (lane.tenant ?? tenant) === tenant) ? ['cpu'] : some;
     const op: Op = {
       op: this.#numbering.op(), tenant, name: oneOf(random, ['alpha', 'beta', 'gamma']), priority: oneOf(random, words),
       deadlineAt: happens(random, 0.15) ? at + whole(random, 1000, 200_000) : Infinity,
@@ -139,7 +172,7 @@ class Mix {
   /** Some of a graph keep something until all of it has ended. */
   #kept(played: PlayedOp): PlayedOp {
     if (!happens(this.#random, 0.15)) return played;
-    return { ...played, op: { ...played.op, needs: [{ resource: this.resources[0]!, amount: 1, until: 'graph-ends' }], retries: 1 } };
+    return { ...played, op: { ...played.op, needs: [{ resource: oneOf(this.#random, this.resources), amount: whole(this.#random, 1, 4), until: 'graph-ends' }], retries: 1 } };
   }
 
   #rest(graph: GraphId, from: Micros): readonly Arrival[] {
@@ -164,9 +197,18 @@ class Mix {
       : [{ at, ops: [first!] }, ...rest.map((played): Arrival => ({ at: at + whole(this.#random, 0, 5000), ops: [played] }))];
   }
 
-  /** Three that wait for each other: refused, all of them. */
-  #circle(at: Micros): readonly Arrival[] {
+  /** What must be refused, for one reason or another. */
+  #flawed(at: Micros): readonly Arrival[] {
+    const random = this.#random;
     const ops = Array.from({ length: 3 }, () => this.#op(at));
-    return [{ at, ops: ops.map((played, index) => ({ ...played, op: { ...played.op, dependencies: [{ op: ops[(index + 1) % 3]!.op.op, bytes: 0 }] } })) }];
+    const [first] = ops as [PlayedOp];
+    const flawed = (flaw: Partial<Op>): readonly Arrival[] => [{ at, ops: [{ ...first, op: { ...first.op, ...flaw } }] }];
+    switch (whole(random, 0, 4)) {
+      case 0: return [{ at, ops: ops.map((played, index) => ({ ...played, op: { ...played.op, dependencies: [{ op: ops[(index + 1) % 3]!.op.op, bytes: 0 }] } })) }];
+      case 1: return flawed({ dependencies: [{ op: 1_000_000 as OpId, bytes: 0 }] });
+      case 2: return flawed({ needs: [{ resource: this.resources[0]!, amount: plenty + 1, until: 'op-ends' }] });
+      case 3: return flawed({ costs: { cpu: { base: 2000, perItem: 0 } }, costBudget: 1000 });
+      default: return flawed({ graph: 1_000_000 as GraphId });
+    }
   }
 }

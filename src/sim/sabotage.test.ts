@@ -120,7 +120,7 @@ const rows: readonly Row[] = [
   { rule: 'aborts-nothing', workload: () => few([op(1), op(2)]), spoil: onArrival(2, { kind: 'abort', lane: 1 as LaneId, op: 2 as OpId }) },
   { rule: 'settles-unknown', workload: () => few([op(1)]), spoil: onArrival(1, settle(9)) },
   { rule: 'settles-twice', workload: () => few([op(1)]), spoil: onEvent('op-finished', settle(1)) },
-  { rule: 'settles-twice', workload: () => few([op(1), op(2, { deadlineAt: 500 })]), spoil: (commands) => commands.flatMap((c) => (c.kind === 'settle' ? [c, c] : [c])) },
+  { rule: 'settles-twice', workload: () => few([op(1), op(2, { deadlineAt: 500 })]), spoil: (commands) => commands.flatMap((c): readonly Command[] => (c.kind === 'settle' ? [c, c] : [c])) },
   {
     rule: 'strands', workload: () => few([op(1, {}, { failures: 1 }), op(2, after(1))]),
     spoil: (commands) => commands.filter((c) => !(c.kind === 'settle' && isOf(c, 2))),

@@ -55,9 +55,9 @@ export class Thread {
     return this.#options.life.gate;
   }
 
-  /** Nothing is under way here, not even a word. */
+  /** Nothing is under way here, not even a word that is owed. */
   get isQuiet(): boolean {
-    return this.#started.size === 0 && this.#toLane.underWay + this.#toScheduler.underWay === 0;
+    return this.#started.size === 0 && this.#toLane.underWay + this.#toScheduler.underWay === 0 && this.dueSince === Infinity;
   }
 
   inhabit(lane: Lane, gate: FalseGate | undefined): void {

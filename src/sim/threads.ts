@@ -43,8 +43,9 @@ export class Threads {
   readonly #fate: Fate;
   readonly #threads = new Map<LaneId, Thread>();
   readonly #byGate = new Map<GateId, Thread>();
-  /** By place in the workload's list; `undefined` while none is there. */
-  readonly #places: (LaneId | undefined)[] = [];
+  /** By place in the workload's list: who is there, or will be. */
+  readonly #places: LaneId[] = [];
+  #laneCount = 0;
   readonly lives: LaneLife[] = [];
   readonly gpuRuns: GpuRun[] = [];
 
@@ -63,13 +64,16 @@ export class Threads {
     return true;
   }
 
-  /** Who is at a place of the workload's list, which counts from 1; where nobody is, the first that was there. */
+  /** Who is at a place of the workload's list, which counts from 1; where nobody is, the next that will be. */
   at(place: LaneId): LaneId {
     return this.#places[place - 1] ?? place;
   }
 
   openAll(): void {
-    for (const place of this.#options.specs.keys()) this.#open(place);
+    for (const place of this.#options.specs.keys()) {
+      this.#reserve(place);
+      this.#open(place);
+    }
   }
 
   command(command: LaneCommand): void {
@@ -77,14 +81,17 @@ export class Threads {
     thread?.command(command);
   }
 
+  #reserve(place: number): void {
+    this.#places[place] = (this.#laneCount += 1) as LaneId;
+  }
+
   #open(place: number): void {
     const { clock, specs, tell, faults } = this.#options;
     const { laneKind, tenant, gated } = specs[place]!;
-    const lane = (this.lives.length + 1) as LaneId;
+    const lane = this.#places[place]!;
     const gate = gated ? (lane as number as GateId) : undefined;
     const life: LaneLife = { lane, laneKind, tenant, gate, openedAt: clock.now, runs: [] };
     const thread = this.#thread(life);
-    this.#places[place] = lane;
     this.lives.push(life);
     this.#threads.set(lane, thread);
     if (gate !== undefined && gated) {
@@ -130,7 +137,7 @@ export class Threads {
     if (!this.#threads.delete(thread.lane)) return;
     mishap(`lane ${thread.lane} is lost: ${why}`);
     thread.close(happens(this.#mishaps, faults.lateNews) ? 'late' : 'lost');
-    this.#places[place] = undefined;
+    this.#reserve(place);
     // A lost device is noticed by its gate, a dead worker by its lane.
     const isGateFirst = happens(this.#mishaps, 0.5);
     if (isGateFirst) this.#closeGate(thread);

@@ -67,8 +67,9 @@ export class Watcher {
   }
 
   #noteSleep({ kind }: SchedulerEvent): void {
-    if (this.#now - this.#wakeAt > sleptThrough) this.#graceUntil = this.#now + grace;
-    if (kind === 'woke' || this.#now < this.#graceUntil) this.#wakeAt = Infinity;
+    const isOver = this.#now - this.#wakeAt > sleptThrough;
+    if (isOver) this.#graceUntil = this.#now + grace;
+    if (isOver || kind === 'woke') this.#wakeAt = Infinity;
   }
 
   /** The world is quiet, or gave up. */
