@@ -55,6 +55,7 @@ test('a scheduler that takes over has the policy and the tenants of the one befo
   await runAll();
   ground.killScheduler();
   await runAll();
+  await vi.waitFor(() => expect(ground.notices.at(-1)).toMatchObject({ code: 'worker-crashed' }));
 });
 
 test.each([{ weight: 0 }, { weight: Number.NaN }, { weight: Infinity }, { slots: 0 }, { slots: Number.NaN }])('a tenant with %j is an invalid argument', async (options) => {

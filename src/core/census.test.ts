@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Census } from './census.ts';
 import { recordOf } from './driver.ts';
-import { classRankOf, type GateId, leastUrgent, levels } from './op.ts';
+import { classRankOf, type GateId, leastUrgent, type levels } from './op.ts';
 import type { OpRecord } from './op-record.ts';
 
 const gate = 1 as GateId;

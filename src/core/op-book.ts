@@ -154,7 +154,7 @@ export class OpBook {
     this.#starter.encoded(record);
   }
 
-  finished(id: OpId, attempt: number | undefined, measured: Micros | undefined, now: Micros, commands: Command[]): void {
+  finished(id: OpId, attempt: number | undefined, measured: Micros | undefined, now: Micros): void {
     const record = this.#heardOf(id, attempt);
     if (record === undefined) return;
     const cost = measured !== undefined && isCost(measured) ? measured : record.sliceCost > 0 ? record.sliceCost : undefined;

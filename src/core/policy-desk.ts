@@ -58,8 +58,9 @@ export class PolicyDesk {
     return misconduct;
   }
 
-  keyOfOp(record: OpRecord): number {
-    const { op, readyAt, urgency, deadlineAt, cost, upwardRank, graph, share } = record;
+  /** `urgency`: as if it were that. */
+  keyOfOp(record: OpRecord, urgency = record.urgency): number {
+    const { op, readyAt, deadlineAt, cost, upwardRank, graph, share } = record;
     return this.#key({
       tenant: op.tenant, readyAt, since: graph?.openedAt ?? readyAt, urgency, deadlineAt, cost, items: op.items ?? 1, upwardRank,
       share, draw: this.#draw(),

@@ -4,7 +4,6 @@ import { Lane } from './lane.ts';
 import type { LaneId, LaneKind, TenantId } from './op.ts';
 import { PolicyDesk } from './policy-desk.ts';
 import { canRun, Pools } from './pools.ts';
-import { Reserve } from './reserve.ts';
 import { Shares } from './shares.ts';
 
 const laneOf = (lane: number, kind: LaneKind = 'cpu', tenant?: string): Lane => new Lane(lane as LaneId, kind, tenant as TenantId | undefined, undefined);
@@ -16,7 +15,7 @@ class Bench {
   constructor() {
     const desk = new PolicyDesk(this.#shares);
     desk.choose('fifo');
-    this.pools = new Pools(desk, new Reserve());
+    this.pools = new Pools(desk);
   }
 
   push(id: number, asked: Asked = {}): void {

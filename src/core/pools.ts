@@ -3,7 +3,6 @@ import { type LaneId, laneKinds, type TenantId } from './op.ts';
 import type { OpRecord } from './op-record.ts';
 import type { PolicyDesk } from './policy-desk.ts';
 import { ReadyQueue } from './ready-queue.ts';
-import type { Reserve } from './reserve.ts';
 
 /** Ready ops that the same lanes can run, and those lanes. */
 export interface Pool {
@@ -19,15 +18,13 @@ interface OpenPool extends Pool {
 /** Which lanes could run which ready ops. A lane of a tenant runs that tenant's ops only, an op that names a lane runs there only. */
 export class Pools {
   readonly #desk: PolicyDesk;
-  readonly #reserve: Reserve;
   readonly #lanes = new Map<LaneId, Lane>();
   readonly #pools = new Map<string | number, OpenPool>();
   /** Tenants that have a lane of their own: their ops have pools of their own. */
   readonly #bound = new Map<TenantId, number>();
 
-  constructor(desk: PolicyDesk, reserve: Reserve) {
+  constructor(desk: PolicyDesk) {
     this.#desk = desk;
-    this.#reserve = reserve;
   }
 
   get lanes(): ReadonlyMap<LaneId, Lane> {
@@ -78,7 +75,7 @@ export class Pools {
     if (pool === undefined) {
       this.#tidy();
       const serves = (lane: Lane): boolean => canRun(lane, record) && (isBound || op.lane !== undefined || lane.tenant === undefined);
-      pool = { queue: new ReadyQueue(this.#desk, this.#reserve), lanes: [...this.#lanes.values()].filter(serves), serves };
+      pool = { queue: new ReadyQueue(this.#desk), lanes: [...this.#lanes.values()].filter(serves), serves };
       this.#pools.set(signature, pool);
     }
     return pool;

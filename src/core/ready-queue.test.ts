@@ -7,14 +7,12 @@ import type { OpRecord } from './op-record.ts';
 import { policies, policyNames, type PolicyName } from './policies.ts';
 import { PolicyDesk } from './policy-desk.ts';
 import { ageOf, ReadyQueue } from './ready-queue.ts';
-import { Reserve } from './reserve.ts';
 import { Shares } from './shares.ts';
 
 class Bench {
   readonly shares = new Shares();
   readonly desk = new PolicyDesk(this.shares);
-  readonly reserve = new Reserve();
-  readonly queue = new ReadyQueue(this.desk, this.reserve);
+  readonly queue = new ReadyQueue(this.desk);
 
   constructor(policy: PolicyName = 'priority') {
     this.desk.choose(policy);
@@ -24,10 +22,15 @@ class Bench {
     for (const record of records) this.queue.push(record);
   }
 
+  peek(now: Micros): OpRecord | undefined {
+    const first = this.queue.peek();
+    return first && (this.queue.peekOverdue(first, now) ?? first);
+  }
+
   /** Takes all of them out, the first in order first. */
   drain(now: Micros = 0): number[] {
     const order: number[] = [];
-    for (let record = this.queue.peek(now); record !== undefined; record = this.queue.peek(now)) {
+    for (let record = this.peek(now); record !== undefined; record = this.peek(now)) {
       order.push(record.arrival);
       this.queue.remove(record);
     }
@@ -49,13 +52,15 @@ test('whatever the keys say, the most urgent class goes first', () => {
   expect(bench.drain(40_000)).toEqual([3, 2, 1]);
 });
 
-test('work that waited longer than its class is patient goes first as long as the reserve pays', () => {
+test('work that waited longer than its class is patient may go first', () => {
   const bench = new Bench();
-  bench.push(recordOf(1), recordOf(2, { priority: 'user-blocking' }, { readyAt: 60_000 }));
-  expect(bench.queue.peek(50_000)).toMatchObject({ arrival: 2, isOverdue: false });
-  expect(bench.queue.peek(60_000)).toMatchObject({ arrival: 1, isOverdue: true });
-  bench.reserve.spend(100_000);
-  expect(bench.queue.peek(60_000)).toMatchObject({ arrival: 2, isOverdue: false });
+  const urgent = recordOf(2, { priority: 'user-blocking' }, { readyAt: 60_000 });
+  bench.push(recordOf(1), urgent);
+  expect(bench.queue.peek()).toBe(urgent);
+  expect(bench.queue.peekOverdue(urgent, 50_000), 'not yet').toBeUndefined();
+  expect(bench.queue.peekOverdue(urgent, 50_001)).toMatchObject({ arrival: 1 });
+  expect(bench.queue.peekOverdue(recordOf(3, { priority: 'critical' }, { readyAt: 50_000 }), 60_000), 'that waits for longer').toBeUndefined();
+  expect(bench.queue.peekOverdue(recordOf(4), 60_000), 'of its own class').toBeUndefined();
 });
 
 test('of two classes that are overdue the one that has been for longer goes first', () => {
@@ -64,11 +69,13 @@ test('of two classes that are overdue the one that has been for longer goes firs
   expect(bench.drain(9_000_000)).toEqual([1, 2, 3]);
 });
 
-test('an op that was overdue under one policy is not under the next', () => {
+test('an op that was overdue when it was looked at is not for ever', () => {
   const bench = new Bench();
   const late = recordOf(1);
-  bench.push(late, recordOf(2, { priority: 'user-blocking' }, { readyAt: 60_000 }));
-  expect(bench.queue.peek(60_000)).toMatchObject({ arrival: 1, isOverdue: true });
+  bench.push(late);
+  late.isOverdue = true;
+  expect(bench.queue.peek()!.isOverdue).toBe(false);
+  late.isOverdue = true;
   bench.desk.choose('fair');
   bench.queue.rebuild();
   expect(late.isOverdue).toBe(false);
@@ -154,7 +161,7 @@ class Twin {
     this.#line(record.op.tenant);
   }
 
-  peek(now: Micros, mayPay: boolean): OpRecord | undefined {
+  peek(now: Micros): OpRecord | undefined {
     const heads = policies[this.#policy].taken === 'head';
     const rank = (record: OpRecord): number => (policies[this.#policy].classes ? classRankOf(record.urgency) : 0);
     const tie = (record: OpRecord): number => (heads ? this.#since.get(record.op.tenant)! : record.arrival);
@@ -162,7 +169,7 @@ class Twin {
     const order = (heads ? [...this.#heads.values()] : [...this.#records]).toSorted((a, b) => rank(a) - rank(b) || before(a, b));
     const [first] = order;
     const late = order.filter((record) => rank(record) > rank(first!) && this.#keys.get(record)! < Math.min(now, this.#keys.get(first!)!));
-    return mayPay && late.length > 0 ? late.toSorted((a, b) => this.#keys.get(a)! - this.#keys.get(b)! || rank(a) - rank(b))[0] : first;
+    return late.length > 0 ? late.toSorted((a, b) => this.#keys.get(a)! - this.#keys.get(b)! || rank(a) - rank(b))[0] : first;
   }
 
   #line(tenant: string): void {
@@ -214,9 +221,8 @@ test('it is what looking through all of them each time is', () => {
         bench.push(some);
         twin.push(some);
       } else if (queued.length > 0) {
-        const first = bench.queue.peek(now)!;
-        expect(first.arrival).toBe(twin.peek(now, bench.reserve.mayPay(now))!.arrival);
-        if (first.isOverdue) bench.reserve.spend(30_000);
+        const first = bench.peek(now)!;
+        expect(first.arrival).toBe(twin.peek(now)!.arrival);
         drop(first);
       }
       expect(bench.queue.size).toBe(queued.length);

@@ -4,7 +4,6 @@ import { classRankOf, priorities, type TenantId } from './op.ts';
 import type { OpRecord } from './op-record.ts';
 import { patience } from './policies.ts';
 import type { PolicyDesk } from './policy-desk.ts';
-import type { Reserve } from './reserve.ts';
 
 /** The ops of one tenant, in a policy that looks at heads only. */
 interface Line {
@@ -15,21 +14,18 @@ interface Line {
 /**
  * Ready ops that the same lanes can run, in the order of the policy. All of it is O(log n), reading the first O(1).
  *
- * Under a policy with classes the most urgent class goes first, and work that waited longer than its class is patient goes before it as long
- * as the reserve pays.
+ * Under a policy with classes the most urgent class goes first, and work that waited longer than its class is patient may go before it.
  */
 export class ReadyQueue {
   readonly #desk: PolicyDesk;
-  readonly #reserve: Reserve;
   /** By class; all in the first where the policy has none. */
   readonly #classes: Heap<OpRecord>[] = priorities.map(() => new Heap<OpRecord>());
   readonly #lines = new Map<TenantId, Line>();
   readonly #heads = new Heap<Line>();
   #size = 0;
 
-  constructor(desk: PolicyDesk, reserve: Reserve) {
+  constructor(desk: PolicyDesk) {
     this.#desk = desk;
-    this.#reserve = reserve;
   }
 
   get size(): number {
@@ -81,21 +77,21 @@ export class ReadyQueue {
     for (const record of records.toSorted((a, b) => a.arrival - b.arrival)) this.push(record);
   }
 
-  /** The op to start next. Its `isOverdue` says whether the reserve pays for it. */
-  peek(now: Micros): OpRecord | undefined {
-    const line = this.#heads.peek();
-    if (line !== undefined) return line.ops.peek();
-    let first: OpRecord | undefined;
+  /** The op to start next, unless one is overdue. */
+  peek(): OpRecord | undefined {
+    const first = this.#heads.peek()?.ops.peek() ?? this.#classes.find((heap) => heap.size > 0)?.peek();
+    if (first !== undefined) first.isOverdue = false;
+    return first;
+  }
+
+  /** Of what is less urgent than `first` and waited longer than its class is patient, what has done so for longest: that goes before it. */
+  peekOverdue(first: OpRecord, now: Micros): OpRecord | undefined {
     let overdue: OpRecord | undefined;
-    for (let rank = 0; rank < this.#classes.length; rank += 1) {
+    for (let rank = classRankOf(first.urgency) + 1; rank < this.#classes.length; rank += 1) {
       const record = this.#classes[rank]!.peek();
-      if (record === undefined) continue;
-      record.isOverdue = first !== undefined && record.key < now && record.key < first.key && this.#reserve.mayPay(now);
-      // Of what is late the latest, or late work of the middle class would take all that is reserved for ever.
-      if (record.isOverdue && (overdue === undefined || record.key < overdue.key)) overdue = record;
-      first ??= record;
+      if (record !== undefined && record.key < now && record.key < (overdue ?? first).key) overdue = record;
     }
-    return overdue ?? first;
+    return overdue;
   }
 
   /** In no order. */

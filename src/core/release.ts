@@ -88,8 +88,8 @@ export class Release {
     const vigil = this.#vigils[this.#classOf(rank)]!;
     if (record === undefined) vigil.arrived(now);
     else vigil.active(now);
-    const key = record === undefined ? this.#world.desk.keyOfSubmission(gate.tenant, urgencyOf(priority), total, now) : 0;
-    const of: Submission = { record, key, rank };
+    const of: Submission = { record, key: 0, rank, readyAt: now, cost: total };
+    this.#key(gate, of);
     for (const cost of predicted) gate.announce({ cost, of, releasedAt: 0, alone: false, weight: 1 });
     this.#setBacklog(gate, gate.readyCount);
     this.released(id, released, now);
@@ -120,6 +120,14 @@ export class Release {
     this.#setBacklog(gate, gate.readyCount);
   }
 
+  /** The policy changed: keys mean something else. */
+  rebuild(): void {
+    for (const gate of this.#gates.values()) {
+      gate.headKey = undefined;
+      for (const submission of gate.submissions()) this.#key(gate, submission);
+    }
+  }
+
   /** Says what follows from all that: who may do what alone, who gives back, who goes next. */
   decide(now: Micros, commands: Command[]): void {
     if (this.#gates.size === 0) return;
@@ -142,6 +150,11 @@ export class Release {
       inFlight += gate.inFlight;
     }
     assert(Math.abs(inFlight - this.#window.inFlight) < 1, 'the window counts what the gates have in flight');
+  }
+
+  /** An op has its own key. */
+  #key({ tenant }: SliceQueue, of: Submission): void {
+    if (of.record === undefined) of.key = this.#world.desk.keyOfSubmission(tenant, urgencyOf(priorities[of.rank]!), of.cost, of.readyAt);
   }
 
   #takeBack(gate: SliceQueue, upTo: number): void {
@@ -201,7 +214,7 @@ export class Release {
       const { mustYield } = gate;
       gate.mustYield = false;
       if (last === undefined || gate.leave?.pace === Infinity || isBegun(gate, last)) continue;
-      if (!this.#isHeld(last, now) && !this.#isOvertaken(gate, last) && !(mustYield && this.#isBehindAnother(gate))) continue;
+      if (!this.#isHeld(gate, last, now) && !this.#isOvertaken(gate, last) && !(mustYield && this.#isBehindAnother(gate))) continue;
       gate.isRecalling = true;
       commands.push({ kind: 'recall', gate: gate.gate });
     }
@@ -219,10 +232,10 @@ export class Release {
   /** Another gate's more urgent slice waits for room. */
   #isOvertaken(behind: SliceQueue, last: Slice): boolean {
     if (!this.#world.desk.policy.classes) return false;
-    const rank = rankOfSlice(last);
+    const rank = this.#rankIn(behind, last);
     for (const gate of this.#gates.values()) {
       const next = gate.nextReady;
-      if (gate !== behind && next !== undefined && rankOfSlice(next) < rank) return true;
+      if (gate !== behind && next !== undefined && this.#rankIn(gate, next) < rank) return true;
     }
     return false;
   }
@@ -249,46 +262,66 @@ export class Release {
     let next: Slice | undefined;
     for (const gate of this.#gates.values()) {
       const slice = gate.nextReady;
-      if (slice === undefined || gate.isRecalling || this.#isHeld(slice, now)) continue;
-      if (this.#mayFlow(slice, now) && !this.#hasRoomOfItsOwn(gate, filling)) continue;
+      if (slice === undefined || gate.isRecalling || this.#isHeld(gate, slice, now)) continue;
+      if (this.#mayFlow(gate, slice, now) && !this.#hasRoomOfItsOwn(gate, filling)) continue;
       if (next !== undefined && !this.#goesBefore(gate, slice, best!, next, now)) continue;
       best = gate;
       next = slice;
     }
-    if (best === undefined || next === undefined || this.#window.isEmpty || this.#mayFlow(next, now)) return best;
-    return this.#hasRoomAmongAll(best, filling) ? best : undefined;
+    if (best === undefined || next === undefined || this.#window.isEmpty || this.#mayFlow(best, next, now)) return best;
+    // Gates with credit do not ask, and may leave no room for ever: what is paid for goes all the same, one slice at a time.
+    if (!best.hasFlights && this.#isPaidFor(best, next, now)) return best;
+    // What the reserve pays for waits for no room but its own: urgent gates fill the GPU on their credit without asking.
+    const isPaidFor = this.#isPaidFor(best, next, now) && best.inFlight < this.#window.bound(this.#world.tuning().quantum);
+    return isPaidFor || this.#hasRoomAmongAll(best, filling) ? best : undefined;
   }
 
   #goesBefore(gate: SliceQueue, slice: Slice, other: SliceQueue, than: Slice, now: Micros): boolean {
     if (isBegun(gate, slice) !== isBegun(other, than)) return isBegun(gate, slice);
     const { classes } = this.#world.desk.policy;
     if (classes) {
-      const [a, b] = [this.#rankNow(slice, now), this.#rankNow(than, now)];
+      const [a, b] = [this.#rankNow(gate, slice, now), this.#rankNow(other, than, now)];
       if (a !== b) return a < b;
     }
     return this.#keyNow(gate, slice, now) < this.#keyNow(other, than, now);
   }
 
   /** Overdue work counts as the most urgent, as long as the reserve pays. */
-  #rankNow(slice: Slice, now: Micros): number {
-    return this.#isPaidFor(slice, now) ? -1 : rankOfSlice(slice);
+  #rankNow(gate: SliceQueue, slice: Slice, now: Micros): number {
+    return this.#isPaidFor(gate, slice, now) ? -1 : this.#rankIn(gate, slice);
   }
 
-  #isPaidFor(slice: Slice, now: Micros): boolean {
-    return rankOfSlice(slice) > 0 && keyOfSlice(slice) < now && this.#world.reserve.mayPay(now);
+  /** What is first in a gate is as urgent as the ops that wait behind it, there or for the gate's lane. */
+  #rankIn({ gate }: SliceQueue, slice: Slice): number {
+    return Math.min(rankOfSlice(slice), this.#world.census.rankOfGate(gate));
+  }
+
+  #isPaidFor(gate: SliceQueue, slice: Slice, now: Micros): boolean {
+    const { desk, reserve } = this.#world;
+    return desk.policy.classes && this.#rankIn(gate, slice) > 0 && keyOfSlice(slice) < now && reserve.mayPay(now);
   }
 
   /** Under a policy that shares, where the tenant stands now. */
   #keyNow(gate: SliceQueue, slice: Slice, now: Micros): number {
     const { desk } = this.#world;
-    if (desk.policy.taken === 'ready') return keyOfSlice(slice);
+    if (desk.policy.taken === 'ready') return this.#liftedKey(gate, slice);
     gate.headKey ??= desk.keyOfSubmission(gate.tenant, urgencyOf(priorities[rankOfSlice(slice)]!), slice.cost, now);
     return gate.headKey;
   }
 
+  /** What is as urgent as others behind it has the key that it would have had then. */
+  #liftedKey(gate: SliceQueue, slice: Slice): number {
+    const { desk } = this.#world;
+    const rank = desk.policy.classes ? this.#rankIn(gate, slice) : rankOfSlice(slice);
+    if (rank === rankOfSlice(slice)) return keyOfSlice(slice);
+    const urgency = urgencyOf(priorities[rank]!);
+    const { record, cost, readyAt } = slice.of;
+    return record === undefined ? desk.keyOfSubmission(gate.tenant, urgency, cost, readyAt) : desk.keyOfOp(record, urgency);
+  }
+
   /** While nobody more urgent is about, every gate has a train: what one leaves free between two slices the others fill. */
-  #mayFlow(slice: Slice, now: Micros): boolean {
-    return this.#world.desk.policy.sideBySide && !this.#isDefended(this.#classOf(rankOfSlice(slice)), now);
+  #mayFlow(gate: SliceQueue, slice: Slice, now: Micros): boolean {
+    return this.#world.desk.policy.sideBySide && !this.#isDefended(this.#classOf(this.#rankIn(gate, slice)), now);
   }
 
   #hasRoomOfItsOwn(gate: SliceQueue, filling: ReadonlySet<SliceQueue>): boolean {
@@ -318,16 +351,16 @@ export class Release {
   }
 
   /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it. */
-  #isHeld(slice: Slice, now: Micros): boolean {
+  #isHeld(gate: SliceQueue, slice: Slice, now: Micros): boolean {
     const { tuning, desk, census } = this.#world;
     if (!tuning().enabled || !desk.policy.classes) return false;
-    return census.isAwaited(rankOfSlice(slice)) && !this.#isPaidFor(slice, now);
+    return census.isAwaited(this.#rankIn(gate, slice)) && !this.#isPaidFor(gate, slice, now);
   }
 
   #launch(gate: SliceQueue, now: Micros): void {
     const { shares, desk, reserve } = this.#world;
     const next = gate.nextReady;
-    if (next !== undefined && desk.policy.classes && this.#isPaidFor(next, now) && this.#world.census.isPresent(rankOfSlice(next))) reserve.spend(next.cost);
+    if (next !== undefined && this.#isPaidFor(gate, next, now) && this.#world.census.isPresent(this.#rankIn(gate, next))) reserve.spend(next.cost);
     const slice = gate.release(now, this.#window.isEmpty);
     const share = shares.of(gate.tenant);
     shares.pick(share, desk.policy.taken === 'head' ? (gate.headKey ?? 0) : keyOfSlice(slice));

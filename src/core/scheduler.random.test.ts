@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { unreachable } from '../base/assert.ts';
+import { assert, unreachable } from '../base/assert.ts';
 import type { Micros } from '../base/units.ts';
 import { Driver } from './driver.ts';
 import type { Command, SchedulerEvent } from './event.ts';
@@ -98,20 +98,19 @@ class Ear {
     for (const command of commands) {
       switch (command.kind) {
         case 'start': {
-          expect(this.underWay.has(command.op), `op ${command.op} is under way`).toBe(false);
+          assert(!this.underWay.has(command.op), `op ${command.op} is not under way`);
           const { waited, cost, latency, key } = command.why;
-          expect([waited, cost, latency].every((time) => time >= 0 && time < Infinity), JSON.stringify(command)).toBe(true);
-          expect(key).not.toBeNaN();
+          assert([waited, cost, latency].every((time) => time >= 0 && time < Infinity) && !Number.isNaN(key), `${JSON.stringify(command)} says why`);
           this.underWay.set(command.op, command);
           break;
         }
         case 'settle':
-          expect(this.#settled.has(command.op), `op ${command.op} was settled`).toBe(false);
+          assert(!this.#settled.has(command.op), `op ${command.op} was not settled before`);
           this.#settled.add(command.op);
           break;
-        case 'credit': expect([command.credit, command.pace, command.quantum].every((time) => time >= 0), JSON.stringify(command)).toBe(true); break;
-        case 'wake': expect(command.at).not.toBeNaN(); break;
-        case 'abort': expect(this.underWay.get(command.op)?.lane).toBe(command.lane); break;
+        case 'credit': assert([command.credit, command.pace, command.quantum].every((time) => time >= 0), `${JSON.stringify(command)} names times`); break;
+        case 'wake': assert(!Number.isNaN(command.at), 'a wake has its instant'); break;
+        case 'abort': assert(this.underWay.get(command.op)?.lane === command.lane, 'an abort goes where the op is'); break;
         case 'refuse-dependency': case 'release': case 'recall': case 'policy-replaced': break;
         default: unreachable(command);
       }
@@ -155,7 +154,7 @@ class Play {
     for (const [index, laneKind] of [...laneKinds, 'cpu' as const].entries()) this.tell({ kind: 'lane-opened', lane: numbers[index] as LaneId, laneKind });
     for (const graph of numbers) for (const kind of ['graph-resumed', 'graph-sealed'] as const) this.tell({ kind, graph: graph as GraphId });
     for (let rounds = 0; this.#ear.underWay.size > 0; rounds += 1) {
-      expect(rounds).toBeLessThan(200);
+      assert(rounds < 200, 'it comes to an end');
       for (const op of [...this.#ear.underWay.keys()]) this.tell({ kind: 'op-finished', op: op as OpId });
     }
   }

@@ -68,9 +68,10 @@ export class Scheduler {
     this.#noteWake(event, now);
     this.#apply(event, now, commands);
     this.#book.expire(now, commands);
-    this.#start(now, commands);
-    this.#release.decide(now, commands);
-    this.#replacePolicy(commands);
+    do {
+      this.#start(now, commands);
+      this.#release.decide(now, commands);
+    } while (this.#replacePolicy(commands));
     this.#wake(commands);
     return commands;
   }
@@ -109,7 +110,7 @@ export class Scheduler {
       case 'priority-changed': return this.#book.setPriority(event.op, event.priority);
       case 'deadline-changed': return this.#book.setDeadline(event.op, event.deadlineAt);
       case 'op-encoded': return this.#book.encoded(event.op, event.attempt);
-      case 'op-finished': return this.#book.finished(event.op, event.attempt, event.cost, now, commands);
+      case 'op-finished': return this.#book.finished(event.op, event.attempt, event.cost, now);
       case 'op-failed': return this.#book.failed(event.op, event.attempt, event.detail, event.mayPass, now, commands);
       case 'op-cancelled': return this.#book.cancel(event.op, commands);
       case 'tenant-set': return this.#setTenant(event);
@@ -122,10 +123,8 @@ export class Scheduler {
   }
 
   #start(now: Micros, commands: Command[]): void {
-    do {
-      this.#book.flow(commands);
-      this.#starter.start(now, commands);
-    } while (this.#book.breakDeadlock(commands));
+    do this.#book.flow(commands);
+    while (this.#starter.start(now, commands) || this.#book.breakDeadlock(commands));
   }
 
   #submitOne(op: Op, now: Micros, commands: Command[]): void {
@@ -171,16 +170,22 @@ export class Scheduler {
 
   #choosePolicy(name: string): void {
     this.#desk.choose(name);
-    this.#starter.rebuild();
+    this.#rebuild();
   }
 
-  /** What a policy that was dismissed has keyed means nothing any more. */
-  #replacePolicy(commands: Command[]): void {
-    for (let misconduct = this.#desk.takeMisconduct(); misconduct !== undefined; misconduct = this.#desk.takeMisconduct()) {
-      commands.push({ kind: 'policy-replaced', ...misconduct });
-      this.#tuning = { ...this.#tuning, policy: this.#desk.name };
-      this.#starter.rebuild();
-    }
+  #rebuild(): void {
+    this.#starter.rebuild();
+    this.#release.rebuild();
+  }
+
+  /** What a policy that was dismissed has keyed means nothing any more. `false` when none was. */
+  #replacePolicy(commands: Command[]): boolean {
+    const misconduct = this.#desk.takeMisconduct();
+    if (misconduct === undefined) return false;
+    commands.push({ kind: 'policy-replaced', ...misconduct });
+    this.#tuning = { ...this.#tuning, policy: this.#desk.name };
+    this.#rebuild();
+    return true;
   }
 
   /** What is told first after a sleep need not be that it is over. */

@@ -8,8 +8,11 @@ import type { OpRecord } from './op-record.ts';
 export interface Submission {
   readonly record: OpRecord | undefined;
   /** Of a submission that is no op; an op has its own, which may change. */
-  readonly key: number;
+  key: number;
   readonly rank: number;
+  readonly readyAt: Micros;
+  /** Of all its slices. */
+  readonly cost: Micros;
 }
 
 /** One slice as the core knows it. */
@@ -128,6 +131,13 @@ export class SliceQueue {
     const slice = this.nextReady!;
     this.#inFlight = this.hasFlights ? this.#inFlight - slice.cost : 0;
     return slice;
+  }
+
+  /** What has slices here. */
+  submissions(): ReadonlySet<Submission> {
+    const submissions = new Set<Submission>();
+    for (let i = 0; i < this.#slices.size; i += 1) submissions.add(this.#slices.at(i)!.of);
+    return submissions;
   }
 
   /** Every slice is in exactly one place. */

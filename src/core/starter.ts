@@ -26,6 +26,11 @@ export interface StarterWorld {
   readonly isEnabled: () => boolean;
 }
 
+interface First {
+  readonly pool: Pool;
+  readonly record: OpRecord;
+}
+
 /** So many ops that wait for a better lane are looked past for one that does not. */
 const lookPast = 8;
 
@@ -39,10 +44,11 @@ export class Starter {
   readonly #gangs = new Gangs();
   /** Ops whose tenant has as many under way as it may. */
   readonly #noSlot = new Map<TenantId, Heap<OpRecord>>();
+  #hasWaited = false;
 
   constructor(world: StarterWorld) {
     this.#world = world;
-    this.#pools = new Pools(world.desk, world.reserve);
+    this.#pools = new Pools(world.desk);
   }
 
   get lanes(): ReadonlyMap<LaneId, Lane> {
@@ -82,6 +88,8 @@ export class Starter {
   /** What it inherits changed. */
   changed(record: OpRecord): void {
     record.queue?.rekey(record);
+    // Its slices go in the order of its key.
+    if (record.isUnderWay && this.#world.desk.policy.taken === 'ready') record.key = this.#world.desk.keyOfOp(record);
     if (record.state === 'held' && record.entry !== undefined) this.#noSlot.get(record.op.tenant)!.update(record.entry, ageOf(record));
     this.#world.census.renote(record);
   }
@@ -121,6 +129,8 @@ export class Starter {
   /** The policy changed. */
   rebuild(): void {
     this.#pools.rebuild();
+    // What is under way has slices in gates, in the order of its key.
+    for (const lane of this.lanes.values()) for (const record of lane.underWay) record.key = this.#world.desk.keyOfOp(record);
   }
 
   /** Re-derives what the indices claim. `gates`: the tenant of each gate that is in line. */
@@ -152,29 +162,46 @@ export class Starter {
     }
   }
 
-  /** Starts what can start. */
-  start(now: Micros, commands: Command[]): void {
+  /** Starts what can start. `true`: not all of that, because an op began to wait for a resource, and whoever has that may be more urgent now. */
+  start(now: Micros, commands: Command[]): boolean {
+    this.#hasWaited = false;
     if (this.#gangs.size > 0) this.#startGangs(now, commands);
     const stuck: Pool[] = [];
-    while (this.#hasOpenLane(this.lanes.values())) {
-      const pool = this.#nextPool(now, stuck);
-      if (pool === undefined) return;
-      if (!this.#startFrom(pool, now, commands)) stuck.push(pool);
+    while (!this.#hasWaited && this.#hasOpenLane(this.lanes.values())) {
+      const first = this.#next(now, stuck);
+      if (first === undefined) break;
+      if (!this.#startFrom(first, now, commands)) stuck.push(first.pool);
     }
+    return this.#hasWaited;
   }
 
-  /** Whose first op goes first of all that a free lane could take. */
-  #nextPool(now: Micros, stuck: readonly Pool[]): Pool | undefined {
+  /** What goes first of all that a free lane could take. */
+  #next(now: Micros, stuck: readonly Pool[]): First | undefined {
     let best: Pool | undefined;
     let first: OpRecord | undefined;
     for (const pool of this.#pools.pools) {
       if (pool.queue.size === 0 || stuck.includes(pool) || !this.#hasOpenLane(pool.lanes)) continue;
-      const record = pool.queue.peek(now);
-      if (record === undefined || this.#isHeldBack(record, pool, now) || (first !== undefined && !this.#goesBefore(record, first))) continue;
+      const record = pool.queue.peek();
+      if (record === undefined || !this.#hasOpenLane(this.#lanesFor(record, pool, now)) || (first !== undefined && !this.#goesBefore(record, first))) continue;
       best = pool;
       first = record;
     }
-    return best;
+    return best && first && (this.#overdueBefore(best, first, now, stuck) ?? { pool: best, record: first });
+  }
+
+  /** Of what the lanes of `pool` could take as well, what is less urgent and has been overdue for longest, if the reserve pays. */
+  #overdueBefore(pool: Pool, first: OpRecord, now: Micros, stuck: readonly Pool[]): First | undefined {
+    const { desk, reserve } = this.#world;
+    if (!desk.policy.classes || !reserve.mayPay(now)) return undefined;
+    let overdue: First | undefined;
+    for (const other of this.#pools.pools) {
+      if (other.queue.size === 0 || stuck.includes(other)) continue;
+      if (other !== pool && !other.lanes.some((lane) => pool.lanes.includes(lane) && this.#isOpen(lane))) continue;
+      const record = other.queue.peekOverdue(first, now);
+      if (record !== undefined && (overdue === undefined || record.key < overdue.record.key)) overdue = { pool: other, record };
+    }
+    if (overdue !== undefined) overdue.record.isOverdue = true;
+    return overdue;
   }
 
   #goesBefore(a: OpRecord, b: OpRecord): boolean {
@@ -187,12 +214,12 @@ export class Starter {
   }
 
   /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it, unless the reserve pays. */
-  #isHeldBack(record: OpRecord, pool: Pool, now: Micros): boolean {
+  #lanesFor(record: OpRecord, { lanes }: Pool, now: Micros): readonly Lane[] {
     const { desk, census, reserve, isEnabled } = this.#world;
-    if (census.size === 0 || record.isOverdue || !isEnabled() || !desk.policy.classes) return false;
-    if (!census.isAwaited(classRankOf(record.urgency)) || !pool.lanes.some(({ gate }) => gate !== undefined)) return false;
+    if (census.size === 0 || record.isOverdue || !isEnabled() || !desk.policy.classes) return lanes;
+    if (!census.isAwaited(classRankOf(record.urgency)) || !lanes.some(({ gate }) => gate !== undefined)) return lanes;
     record.isOverdue = record.key < now && reserve.mayPay(now);
-    return !record.isOverdue;
+    return record.isOverdue ? lanes : lanes.filter(({ gate }) => gate === undefined);
   }
 
   #hasOpenLane(lanes: Iterable<Lane>): boolean {
@@ -203,12 +230,13 @@ export class Starter {
   readonly #isOpen = (lane: Lane): boolean => lane.isFree && !this.#gangs.isReserved(lane);
 
   /** Starts or holds one op of the pool; `false` when all those looked at wait for a better lane. */
-  #startFrom(pool: Pool, now: Micros, commands: Command[]): boolean {
+  #startFrom({ pool, record: first }: First, now: Micros, commands: Command[]): boolean {
     let aside: OpRecord[] | undefined;
     let isDone = false;
-    for (let record = pool.queue.peek(now); record !== undefined && !isDone; record = pool.queue.peek(now)) {
-      if (this.#isHeldBack(record, pool, now)) break;
-      const lane = place(record, pool.lanes, this.#isOpen, now);
+    for (let record: OpRecord | undefined = first; record !== undefined && !isDone; record = pool.queue.peek()) {
+      const lanes = this.#lanesFor(record, pool, now);
+      if (!this.#hasOpenLane(lanes)) break;
+      const lane = place(record, lanes, this.#isOpen, now);
       if (lane === undefined) {
         pool.queue.remove(record);
         aside ??= [];
@@ -224,7 +252,7 @@ export class Starter {
 
   /** Whether its tenant and its resources let it start; if not it is held, and its resources are not taken. */
   #isAllowed(record: OpRecord): boolean {
-    const { shares, census, resources } = this.#world;
+    const { census, resources } = this.#world;
     const share = record.share;
     if (share.underWay >= share.slots) {
       record.queue!.remove(record);
@@ -232,7 +260,10 @@ export class Starter {
       if (waiting === undefined) this.#noSlot.set(record.op.tenant, (waiting = new Heap()));
       record.entry = waiting.push(ageOf(record), record, record.arrival);
     } else if (resources.tryAcquire(record)) return true;
-    else record.queue?.remove(record);
+    else {
+      record.queue!.remove(record);
+      this.#hasWaited = true;
+    }
     census.forget(record);
     record.to('held');
     return false;

@@ -17,7 +17,15 @@ export interface Faults {
   readonly hung: number;
   /** Jumps of the scheduler's clock per second: an hour forward, or five seconds back. */
   readonly jumps: number;
+  /** What goes wrong at one place, so that all places can be tried. */
+  readonly planned?: Planned;
 }
+
+export type Planned =
+  /** The lane at this place of the workload's list, which counts from 1. */
+  | { readonly kind: 'lane-lost'; readonly place: number; readonly at: Micros }
+  /** So many messages between scheduler and lanes arrived before. */
+  | { readonly kind: 'message-lost' | 'message-doubled'; readonly after: number };
 
 export const calm: Faults = { losses: 0, lateNews: 0, lost: 0, doubled: 0, hung: 0, jumps: 0 };
 
@@ -47,6 +55,7 @@ const isSure = (message: SchedulerEvent | Command): boolean => message.kind === 
 export class Fate {
   readonly #faults: Faults;
   readonly #random: Random;
+  #messages = 0;
 
   constructor(faults: Faults, random: Random) {
     this.#faults = faults;
@@ -54,8 +63,12 @@ export class Fate {
   }
 
   copies(message: SchedulerEvent | Command): number {
-    const { lost, doubled } = this.#faults;
-    if (lost + doubled === 0 || isSure(message)) return 1;
+    if (isSure(message)) return 1;
+    const { lost, doubled, planned } = this.#faults;
+    const isPlanned = planned !== undefined && 'after' in planned && planned.after === this.#messages;
+    this.#messages += 1;
+    if (isPlanned) return planned.kind === 'message-lost' ? 0 : 2;
+    if (lost + doubled === 0) return 1;
     const drawn = this.#random();
     return drawn < lost ? 0 : drawn < lost + doubled ? 2 : 1;
   }

@@ -4,7 +4,7 @@ import { patience } from '../core/policies.ts';
 import { hold } from './breach.ts';
 import type { GatePicture, SeenGate, SeenSlice } from './gate-picture.ts';
 import { isFree } from './op-rules.ts';
-import type { Picture, SeenOp } from './picture.ts';
+import type { Picture, SeenLane, SeenOp } from './picture.ts';
 
 /** Overdue work may take a twentieth of the time from what is more urgent, and so much that was saved up. */
 const reserved = 0.05;
@@ -14,7 +14,9 @@ const newsAfter = 4;
 
 /**
  * What must be true of what gates are told to release. While something more urgent is awaited (it could start, or is being encoded, behind some
- * gate) what is less urgent leaves the GPU to it: nothing of it is released, and what was released and is not submitted is asked back.
+ * other gate) what is less urgent leaves the GPU to it: nothing of it is released, and what was released and is not submitted is asked back.
+ *
+ * A gate keeps its order, so what is before something urgent in it is as urgent, and so is all of it when something urgent waits for its lane.
  */
 export class GateRules {
   readonly #picture: Picture;
@@ -32,27 +34,29 @@ export class GateRules {
     if (gate === undefined) return;
     hold(upTo <= gate.announced, 'releases-unannounced', () => `gate ${on} announced ${gate.announced} and is to release ${upTo}`);
     hold(upTo > gate.released, 'releases-unannounced', () => `gate ${on} released ${gate.released} and is to release ${upTo}`);
-    const awaited = this.#awaited();
+    const awaited = this.#awaitedBeside(gate);
     if (awaited === undefined) return;
     const ranks = this.#picture.inherited();
-    for (const slice of gate.slices.slice(gate.released - gate.done, upTo - gate.done)) {
-      if (this.#rankOf(slice, ranks) <= this.#picture.rankOf(awaited)) continue;
-      hold(this.#isOverdue(slice, ranks, now), 'releases-held', () => `gate ${on} is to release what belongs to op ${slice.op}`, awaited.op.op);
-      hold(this.#spent <= saved + reserved * now, 'releases-held', () => `gate ${on} is to release more than is reserved for overdue work`, awaited.op.op);
-      this.#spent += slice.cost;
+    for (let index = gate.released - gate.done; index < upTo - gate.done; index += 1) {
+      const { op, cost } = gate.slices[index]!;
+      const right = this.#rightOf(gate, index, awaited, ranks, now);
+      hold(right !== 'none', 'releases-held', () => `gate ${on} is to release what belongs to op ${op}`, awaited.op.op);
+      if (right === 'overdue') this.#spent += cost;
+      hold(this.#spent <= saved + reserved * now + cost, 'releases-held', () => `gate ${on} is to release more than is reserved for overdue work`, awaited.op.op);
     }
   }
 
   /** After every step. */
   standing(now: Micros): void {
-    const awaited = this.#awaited();
-    if (awaited === undefined) return;
-    const ranks = this.#picture.inherited();
+    let ranks: ReadonlyMap<SeenOp, number> | undefined;
     for (const gate of this.#gates.gates.values()) {
       const slices = this.#gates.inFlight(gate);
-      const isHeld = (slice: SeenSlice): boolean => this.#rankOf(slice, ranks) > this.#picture.rankOf(awaited) && !this.#isOverdue(slice, ranks, now);
-      // What is urgent or late itself takes with it what is before it in its gate.
-      if (slices.length === 0 || !slices.every(isHeld) || gate.loosest === Infinity || gate.isRecalling) continue;
+      if (slices.length === 0 || gate.loosest === Infinity || gate.isRecalling) continue;
+      const awaited = this.#awaitedBeside(gate);
+      if (awaited === undefined) continue;
+      ranks ??= this.#picture.inherited();
+      // What is urgent or late itself takes with it what is before it.
+      if (this.#rightOf(gate, slices.length - 1, awaited, ranks, now) !== 'none') continue;
       hold(gate.isRecalled, 'window', () => `gate ${gate.gate} was not asked to keep what it can`, awaited.op.op);
       let inFlight = 0;
       for (const { cost } of slices) inFlight += cost;
@@ -67,23 +71,44 @@ export class GateRules {
     }
   }
 
-  /** The most urgent op for which what is less urgent is held; as far as it is sure that nothing holds itself. */
-  #awaited(): SeenOp | undefined {
+  /** The most urgent op behind another gate for which what is less urgent here is held; as far as it is sure that nothing holds itself. */
+  #awaitedBeside(gate: SeenGate): SeenOp | undefined {
     if (!this.#picture.isEnabled || this.#picture.policy !== 'priority') return undefined;
     let first: SeenOp | undefined;
     for (const seen of this.#picture.unfinished) {
-      if (!this.#isAwaited(seen)) continue;
-      if (first === undefined || this.#picture.rankOf(seen) < this.#picture.rankOf(first)) first = seen;
+      if (this.#isAwaited(seen, gate) && (first === undefined || this.#picture.rankOf(seen) < this.#picture.rankOf(first))) first = seen;
     }
     return first;
   }
 
-  #isAwaited(seen: SeenOp): boolean {
-    const { op, lane: on, isEncoded, isGivenUp, place } = seen;
-    if (isGivenUp || isEncoded) return false;
-    const lane = this.#picture.lanes.get((place === 'under-way' ? on : op.lane) ?? (0 as never));
-    if (lane?.gate === undefined || !this.#gates.gates.has(lane.gate)) return false;
+  #isAwaited(seen: SeenOp, { gate }: SeenGate): boolean {
+    const { op, isEncoded, isGivenUp, place } = seen;
+    const lane = this.#laneOf(seen);
+    if (isGivenUp || isEncoded || lane?.gate === undefined || lane.gate === gate || !this.#gates.gates.has(lane.gate)) return false;
     return place === 'under-way' || (this.#picture.isReady(seen) && isFree(lane) && op.needs === undefined && op.gang === undefined && !this.#picture.slots.has(op.tenant));
+  }
+
+  #laneOf({ op, place, lane }: SeenOp): SeenLane | undefined {
+    const on = place === 'under-way' ? lane : op.lane;
+    return on === undefined ? undefined : this.#picture.lanes.get(on);
+  }
+
+  /** Why a slice need not leave the GPU to what is awaited: it, or something that waits for it, is as urgent, or has waited too long. */
+  #rightOf(gate: SeenGate, from: number, awaited: SeenOp, ranks: ReadonlyMap<SeenOp, number>, now: Micros): 'urgent' | 'overdue' | 'none' {
+    const urgent = this.#picture.rankOf(awaited);
+    const waiting = gate.slices.slice(from);
+    if (this.#rankHere(gate, ranks) <= urgent || waiting.some((slice) => this.#rankOf(slice, ranks) <= urgent)) return 'urgent';
+    return waiting.some((slice) => this.#isOverdue(slice, ranks, now)) ? 'overdue' : 'none';
+  }
+
+  /** Of the most urgent op that waits for the lane of a gate, or is being encoded there. */
+  #rankHere({ gate }: SeenGate, ranks: ReadonlyMap<SeenOp, number>): number {
+    let least = Infinity;
+    for (const [seen, rank] of ranks) {
+      const isHere = this.#laneOf(seen)?.gate === gate && (seen.place === 'under-way' ? !seen.isEncoded : this.#picture.isReady(seen));
+      if (isHere) least = Math.min(least, rank);
+    }
+    return least;
   }
 
   #rankOf({ op, rank }: SeenSlice, ranks: ReadonlyMap<SeenOp, number>): number {

@@ -1,5 +1,5 @@
 import type { Micros } from '../base/units.ts';
-import type { Op, OpFailure, OpId } from '../core/op.ts';
+import type { LaneId, Op, OpFailure, OpId } from '../core/op.ts';
 import type { Life } from './log.ts';
 import type { PlayedOp } from './workload.ts';
 
@@ -9,6 +9,8 @@ export class Lives {
   /** Of ops that are not done: who waits for them. */
   readonly #dependents = new Map<OpId, Life[]>();
   readonly #missing = new Map<OpId, number>();
+  /** The attempts that count: those that were started and whose lane is open. */
+  readonly #underWay = new Map<OpId, { readonly lane: LaneId; readonly attempt: number }>();
   #unended = 0;
 
   get all(): ReadonlyMap<OpId, Life> {
@@ -46,6 +48,19 @@ export class Lives {
     if (this.#missing.has(op)) delete life.readyAt;
   }
 
+  started(op: OpId, lane: LaneId, attempt: number): void {
+    this.#underWay.set(op, { lane, attempt });
+  }
+
+  /** What was under way there does not count any more, whatever is still told of it. */
+  lost(lane: LaneId): void {
+    for (const [op, run] of this.#underWay) if (run.lane === lane) this.#underWay.delete(op);
+  }
+
+  counts(op: OpId, attempt: number | undefined): boolean {
+    return this.#underWay.get(op)?.attempt === attempt;
+  }
+
   /** `false` when it had ended before. */
   end(op: OpId, end: NonNullable<Life['end']>, now: Micros, failure?: OpFailure): boolean {
     const life = this.#lives.get(op);
@@ -56,6 +71,7 @@ export class Lives {
     if (failure) life.failure = failure;
     if (end === 'done') for (const dependent of this.#dependents.get(op) ?? []) this.#came(dependent, now);
     this.#dependents.delete(op);
+    this.#underWay.delete(op);
     return true;
   }
 

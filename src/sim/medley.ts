@@ -35,7 +35,7 @@ export interface Size {
  * gates and tenants; ops that are pinned, drawn elsewhere, late, failing, cancelled; graphs that grow, pause and are given up; gangs; resources
  * and slots; policies that change. Nothing in it waits for ever: what is paused is resumed, what is opened is sealed.
  */
-export function medley(seed: number, { asks, lasts }: Size = { asks: 40, lasts: 400_000 }): Workload {
+export function medley(seed: number, { asks, lasts }: Size = { asks: 40, lasts: 250_000 }): Workload {
   const random = stream(seed, 'workload');
   const mix = new Mix(random, lasts);
   const arrivals: Arrival[] = [];
@@ -120,7 +120,7 @@ class Mix {
     const tenant = oneOf(random, this.tenants);
     const cost = Math.round(heavyTailed(random, 200, 40_000));
     const place = happens(random, 0.7) ? this.lanes.findIndex((lane) => lane.gated && lane.tenant === tenant) : -1;
-    const pieces = Array.from({ length: Math.round(heavyTailed(random, 1, 40)) }, () => Math.round(uniform(random, 100, 4000)));
+    const pieces = Array.from({ length: happens(random, 0.3) ? whole(random, 10, 40) : whole(random, 1, 6) }, () => Math.round(uniform(random, 100, 4000)));
     const some = someOf(random, 3, whole(random, 1, 3)).map((index) => (['cpu', 'gpu', 'remote'] as const)[index]!);
     const kinds: readonly LaneKind[] = !this.lanes.some((lane) => some.includes(lane.laneKind) && (lane.tenant ?? tenant) === tenant) ? ['cpu'] : some;
     const op: Op = {

@@ -76,6 +76,12 @@ export class Threads {
     }
   }
 
+  /** Loses who is at a place, as `at` counts. */
+  lose(place: number): void {
+    const thread = this.#threads.get(this.#places[place - 1]!);
+    if (thread !== undefined) this.#lose(thread, place - 1, 'its device is lost');
+  }
+
   command(command: LaneCommand): void {
     const thread = 'lane' in command ? this.#threads.get(command.lane) : this.#byGate.get(command.gate);
     thread?.command(command);
@@ -99,7 +105,7 @@ export class Threads {
       tell({ kind: 'gate-opened', gate, tenant: tenant ?? (`lane ${lane}` as TenantId), priority: gated.priority });
     }
     tell({ kind: 'lane-opened', lane, laneKind, ...(tenant === undefined ? {} : { tenant }), ...(gate === undefined ? {} : { gate }) });
-    if (faults === calm) return;
+    if (faults === calm) return; // Nobody has to watch.
     this.#watch(thread, place);
     if (faults.losses > 0) clock.after(Math.round(uniform(this.#mishaps, 0, 2e6 / faults.losses)), () => this.#lose(thread, place, 'its device is lost'));
   }

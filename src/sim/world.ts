@@ -108,7 +108,9 @@ export class World {
     for (const resource of resources) this.#tell({ kind: 'resource-set', ...resource });
     this.#threads.openAll();
     this.#expect(source.arrivals);
-    if (this.#faults.jumps > 0) this.#jumpLater();
+    const { jumps, planned } = this.#faults;
+    if (jumps > 0) this.#jumpLater();
+    if (planned?.kind === 'lane-lost') this.#clock.at(planned.at, () => this.#threads.lose(planned.place));
   }
 
   #isQuiet(): boolean {
@@ -157,7 +159,8 @@ export class World {
     const step: Step = { at: this.#clock.now, now, event, commands };
     this.#keep(step);
     if (this.#watcher) this.#told(() => this.#watched(this.#watcher!, step));
-    if (event.kind === 'op-finished') this.#finished(event.op, event.attempt);
+    if (event.kind === 'lane-closed') this.#lives.lost(event.lane);
+    if (event.kind === 'op-finished' && this.#lives.counts(event.op, event.attempt)) this.#end(event.op, 'done');
     for (const command of commands) this.#perform(command);
   }
 
@@ -184,6 +187,9 @@ export class World {
   #perform(command: Command): void {
     switch (command.kind) {
       case 'start':
+        this.#lives.started(command.op, command.lane, command.attempt);
+        this.#threads.command(command);
+        return;
       case 'abort':
       case 'release':
       case 'recall':
@@ -202,11 +208,6 @@ export class World {
     this.#clock.after(Math.max(0, at - this.#clock.now - this.#skew), () => {
       if (wake === this.#wakes) this.#tell({ kind: 'woke' });
     });
-  }
-
-  /** Done, unless that is the news of an attempt that does not count any more. */
-  #finished(op: OpId, attempt: number | undefined): void {
-    if (this.#lives.of(op)?.runs.at(-1)?.attempt === attempt) this.#end(op, 'done');
   }
 
   #end(op: OpId, end: NonNullable<Life['end']>, failure?: OpFailure): void {
