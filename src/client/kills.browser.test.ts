@@ -135,7 +135,7 @@ function killOne(ground: Ground, tenants: readonly Tenant[], random: () => numbe
   return 'device';
 }
 
-test(`every promise settles while ${killCount} workers and devices are killed, and afterwards everything works`, { timeout: 180_000 }, async () => {
+test(`every promise settles while ${killCount} workers and devices are killed, and afterwards everything works`, { timeout: 600_000 }, async () => {
   const unhandled: string[] = [];
   const note = (event: PromiseRejectionEvent | ErrorEvent): void => void unhandled.push(String('reason' in event ? event.reason : event.message));
   addEventListener('unhandledrejection', note);
