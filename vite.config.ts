@@ -50,7 +50,7 @@ async function tests() {
     },
     projects: [
       { extends: true as const, test: { name: 'node', include: ['src/**/*.test.ts', 'workers/**/*.test.ts', 'e2e/{bench,sim}/**/*.test.ts'],
-        exclude: ['**/*.browser.test.ts', slow], environment: 'node', sequence: { groupOrder: 0 } } },
+        exclude: ['**/*.browser.test.ts', slow], environment: 'node', testTimeout: 60_000, sequence: { groupOrder: 0 } } },
       { extends: true as const, optimizeDeps: { noDiscovery: true }, test: { name: 'browser', include: ['**/*.browser.test.ts'],
         browser: browser(), ...alone, sequence: { groupOrder: 1 } } },
       { extends: true as const, test: { name: 'stories', include: ['e2e/**/*.test.ts'],

@@ -59,6 +59,12 @@ export class Census {
     return this.#all.present.some((count, other) => other < rank && count > 0);
   }
 
+  /** The most urgent class among those ops of a gate that have not reached it; `Infinity` when there are none. */
+  rankAwaitedAt(gate: GateId): number {
+    const rank = this.#gates.get(gate)?.awaited.findIndex((count) => count > 0) ?? -1;
+    return rank < 0 ? Infinity : rank;
+  }
+
   /** The most urgent class among the ops of a gate; `Infinity` when it has none. */
   rankOfGate(gate: GateId): number {
     const rank = this.#gates.get(gate)?.present.findIndex((count) => count > 0) ?? -1;

@@ -17,7 +17,7 @@ function gangsOf(...members: readonly OpRecord[]): Gangs {
 
 const member = (id: number, gang: number, size: number, asked: Asked = {}): OpRecord => recordOf(id, { ...asked, gang: [gang, size] });
 const storyOf = (gangs: Gangs, lanes: ReadonlyMap<LaneId, Lane>, isAllowed: (members: readonly OpRecord[]) => boolean = () => true): string[] =>
-  gangs.startable(lanes, isAllowed).map((gang) => gang.members.map(({ arrival }, index) => `${arrival} on ${gang.lanes[index]!.lane}`).join(', '));
+  Array.from(gangs.startable(lanes, isAllowed), (gang) => gang.members.map(({ arrival }, index) => `${arrival} on ${gang.lanes[index]!.lane}`).join(', '));
 const reservedOf = (gangs: Gangs, lanes: ReadonlyMap<LaneId, Lane>): number[] => [...lanes.values()].filter((lane) => gangs.isReserved(lane)).map(({ lane }) => lane);
 
 test('a gang starts when its last member is there, each on a lane of its own, and is forgotten', () => {

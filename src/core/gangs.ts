@@ -33,6 +33,7 @@ export class Gangs {
     if (members === undefined || gang === undefined || index < 0) return;
     members.splice(index, 1);
     if (members.length === 0) this.#gangs.delete(gang);
+    if (this.#gangs.size === 0) this.#reserved = [];
   }
 
   has(record: OpRecord): boolean {
@@ -44,11 +45,10 @@ export class Gangs {
   }
 
   /**
-   * Takes out the gangs that can start now, oldest first. Those behind one that waits for a lane get none that it could take; one that waits for
+   * Takes out the gangs that can start now, oldest first; each is to be started before the next is asked for. Those behind one that waits for a lane get none that it could take; one that waits for
    * something else, or for more lanes than there are, is in nobody's way.
    */
-  startable(lanes: ReadonlyMap<LaneId, Lane>, isAllowed: (members: readonly OpRecord[]) => boolean): Startable[] {
-    const startable: Startable[] = [];
+  *startable(lanes: ReadonlyMap<LaneId, Lane>, isAllowed: (members: readonly OpRecord[]) => boolean): Iterable<Startable> {
     const all = [...lanes.values()];
     let free = all.filter((lane) => lane.isFree);
     this.#reserved = [];
@@ -61,12 +61,11 @@ export class Gangs {
       } else {
         if (!isAllowed(members)) continue;
         this.#gangs.delete(gang);
-        startable.push({ members, lanes: members.map((record) => found.get(record)!) });
+        yield { members, lanes: members.map((record) => found.get(record)!) };
       }
       const taken = new Set(found.values());
       free = free.filter((lane) => !taken.has(lane));
     }
-    return startable;
   }
 }
 

@@ -291,9 +291,10 @@ export class Release {
     return this.#isPaidFor(gate, slice, now) ? -1 : this.#rankIn(gate, slice);
   }
 
-  /** What is first in a gate is as urgent as the ops that wait behind it, there or for the gate's lane. */
-  #rankIn({ gate }: SliceQueue, slice: Slice): number {
-    return Math.min(rankOfSlice(slice), this.#world.census.rankOfGate(gate));
+  /** What is first in a gate is as urgent as what is behind it there, and as the ops that wait for the gate's lane. */
+  #rankIn(gate: SliceQueue, slice: Slice): number {
+    const from = slice === gate.nextReady ? gate.released : gate.released - 1;
+    return Math.min(gate.rankFrom(from), this.#world.census.rankAwaitedAt(gate.gate));
   }
 
   #isPaidFor(gate: SliceQueue, slice: Slice, now: Micros): boolean {

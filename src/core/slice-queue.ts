@@ -133,6 +133,18 @@ export class SliceQueue {
     return slice;
   }
 
+  /** Class of the most urgent submission with slices from this one on: a gate keeps its order, so what is before them is as urgent. */
+  rankFrom(slice: number): number {
+    let least = Infinity;
+    let last: Submission | undefined;
+    for (let i = slice - this.#done; i < this.#slices.size; i += 1) {
+      const next = this.#slices.at(i)!;
+      if (next.of !== last) least = Math.min(least, rankOfSlice(next));
+      last = next.of;
+    }
+    return least;
+  }
+
   /** What has slices here. */
   submissions(): ReadonlySet<Submission> {
     const submissions = new Set<Submission>();

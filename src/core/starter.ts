@@ -83,6 +83,7 @@ export class Starter {
     if (waiting?.size === 0) this.#noSlot.delete(record.op.tenant);
     record.entry = undefined;
     resources.forget(record);
+    this.#freeSlots(record.op.tenant); // It may have been given one.
   }
 
   /** What it inherits changed. */
@@ -266,6 +267,7 @@ export class Starter {
     }
     census.forget(record);
     record.to('held');
+    if (record.entry === undefined) this.#freeSlots(record.op.tenant); // Another may have the slot that it was given.
     return false;
   }
 

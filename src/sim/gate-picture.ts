@@ -45,9 +45,9 @@ export class GatePicture {
       case 'slices-ready':
         for (const cost of event.costs) gate.slices.push({ op: event.op ?? (0 as OpId), cost, rank: rankOf(event.priority) });
         gate.announced += event.costs.length;
-        gate.released = Math.max(gate.released, event.released);
+        this.#releasedItself(gate, event.released);
         return;
-      case 'slices-released': gate.released = Math.max(gate.released, event.upTo); return;
+      case 'slices-released': this.#releasedItself(gate, event.upTo); return;
       case 'slices-done':
         gate.released = Math.max(gate.released, event.upTo);
         gate.slices.splice(0, Math.max(0, event.upTo - gate.done));
@@ -77,6 +77,13 @@ export class GatePicture {
         gate.quantum = command.quantum;
         this.#loosen(gate);
     }
+  }
+
+  /** On credit, perhaps of before: then nobody can say how much is on the GPU. */
+  #releasedItself(gate: SeenGate, upTo: number): void {
+    if (upTo <= gate.released) return;
+    gate.released = upTo;
+    gate.loosest = Infinity;
   }
 
   #loosen(gate: SeenGate): void {

@@ -22,8 +22,7 @@ export function start(picture: Picture, { op, lane: on, attempt }: Extract<Comma
   hold(lane !== undefined, 'wrong-lane', () => `lane ${on} is not open`, op);
   hold(picture.isEligible(seen, lane), 'wrong-lane', () => `lane ${on} (${lane.laneKind}, ${lane.tenant ?? 'of anybody'}) is not for it`, op);
   hold(isFree(lane), 'occupied-lane', () => `lane ${on} has op ${[...lane.underWay].map((other) => other.op.op).join(' and ')}`, op);
-  picture.start(seen, lane, attempt, now);
-  for (const { resource } of seen.op.needs ?? []) {
+  for (const { resource } of picture.start(seen, lane, attempt, now)) {
     const capacity = picture.capacities.get(resource) ?? Infinity;
     hold(picture.usedOf(resource) <= capacity, 'over-capacity', () => `takes ${resource} to ${picture.usedOf(resource)} of ${capacity}`, op);
   }

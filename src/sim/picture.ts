@@ -110,16 +110,18 @@ export class Picture {
     this.ops.get(op)?.dependencies.add(dependency);
   }
 
-  start(seen: SeenOp, lane: SeenLane, attempt: number, now: Micros): void {
+  /** Returns what it takes now. */
+  start(seen: SeenOp, lane: SeenLane, attempt: number, now: Micros): readonly Need[] {
     seen.place = 'under-way';
     seen.lane = lane.lane;
     seen.attempt = attempt;
-    seen.isEncoded = false;
     seen.startedAt = now;
     lane.underWay.add(seen);
     // What it kept from an earlier attempt it has.
     const kept = new Set([...this.#holds].filter((hold) => hold.seen === seen).map(({ need }) => need));
-    for (const need of seen.op.needs ?? []) if (!kept.has(need)) this.#holds.add({ seen, need });
+    const taken = (seen.op.needs ?? []).filter((need) => !kept.has(need));
+    for (const need of taken) this.#holds.add({ seen, need });
+    return taken;
   }
 
   /** There will be no result. */
@@ -248,6 +250,7 @@ export class Picture {
   #leftLane(seen: SeenOp, result: 'done' | 'failed'): void {
     seen.place = 'pending';
     seen.lane = undefined;
+    seen.isEncoded = false;
     this.#free(({ seen: holder, need }) => holder === seen && (need.until === 'op-ends' || seen.op.graph === undefined));
     if (result === 'done' && !seen.isGivenUp) {
       seen.isDone = true;

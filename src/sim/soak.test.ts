@@ -16,7 +16,7 @@ const events: Count<SchedulerEvent['kind']> = {
 const commands: Count<Command['kind']> = {
   start: 0, abort: 0, settle: 0, 'refuse-dependency': 0, release: 0, recall: 0, credit: 0, 'policy-replaced': 0, wake: 0,
 };
-/** \`cancelled\` is nobody's news: only the cause of another's. */
+/** `cancelled` is nobody's news: only the cause of another's. */
 const failures: Count<Exclude<OpFailure['code'], 'cancelled'>> = {
   failed: 0, 'dependency-failed': 0, 'deadline-passed': 0, timeout: 0, 'lane-closed': 0, 'over-cost-budget': 0, 'over-capacity': 0,
   'unknown-dependency': 0, cycle: 0, deadlock: 0, invalid: 0,
@@ -35,10 +35,6 @@ function count({ steps, lanes }: Log): void {
 }
 
 test('two hundred worlds, each with its own work and its own misfortunes, keep every rule; and everything happens in them', () => {
-  for (let seed = 1; seed <= 200; seed += 1) {
-    const log = soak(seed);
-    expect(log.ended, `seed ${seed}`).toBe('quiet');
-    count(log);
-  }
+  for (let seed = 1; seed <= 200; seed += 1) count(soak(seed));
   for (const counts of [events, commands, failures, results]) expect(Object.entries(counts).filter(([, times]) => times === 0)).toEqual([]);
 });
