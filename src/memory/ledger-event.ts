@@ -54,7 +54,10 @@ export type MemoryEvent =
 
 /** What the edge must do now. */
 export type MemoryCommand =
-  /** `bytes`: the lease as the ledger knows it. `granted`: all that the account was ever granted. `request`: the one that this answers. */
+  /**
+   * `bytes`: the lease as the ledger knows it. `granted`: all that the account was ever granted. `request`: the one that this answers. The device
+   * reports soon after it has heard of it; until then none of it is taken for unused.
+   */
   | { readonly kind: 'lease'; readonly account: AccountId; readonly bytes: number; readonly granted: number; readonly request?: RequestId }
   /**
    * The device should give up headroom and idle memory until its lease is `to`, and then report `trim`; also when it cannot. `unload`: for this it may

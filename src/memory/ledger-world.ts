@@ -10,6 +10,8 @@ export type Manner = 'honest' | 'stingy' | 'silent';
 export class FalseDevice {
   readonly account: AccountId;
   readonly manner: Manner;
+  /** What it held under an earlier ledger. */
+  readonly start: number;
   live = 0;
   idle = 0;
   returning = 0;
@@ -22,13 +24,14 @@ export class FalseDevice {
   #requests = 0;
   #target: { readonly to: number; readonly trim: number } | undefined;
 
-  constructor(account: AccountId, manner: Manner) {
+  constructor(account: AccountId, manner: Manner, start: number) {
     this.account = account;
+    this.start = start;
     this.manner = manner;
   }
 
   get lease(): number {
-    return this.granted - this.returned;
+    return this.start + this.granted - this.returned;
   }
 
   get spare(): number {
@@ -127,10 +130,10 @@ export class LedgerWorld {
     if (event.kind === 'tenant-closed') this.#forgetClosed();
   }
 
-  open(tenant: string, manner: Manner): FalseDevice {
-    const device = new FalseDevice((this.#accounts += 1) as AccountId, manner);
+  open(tenant: string, manner: Manner, lease = 0): FalseDevice {
+    const device = new FalseDevice((this.#accounts += 1) as AccountId, manner, lease);
     this.devices.set(device.account, device);
-    this.tell({ kind: 'account-opened', account: device.account, tenant: tenant as TenantId });
+    this.tell({ kind: 'account-opened', account: device.account, tenant: tenant as TenantId, lease });
     return device;
   }
 
@@ -138,7 +141,7 @@ export class LedgerWorld {
   play(): void {
     const what = this.draw(100);
     const device = this.#any();
-    if (device === undefined || (what < 4 && this.devices.size < 8)) this.open(this.#pick(paths), this.#pick(['honest', 'honest', 'honest', 'stingy', 'silent']));
+    if (device === undefined || (what < 4 && this.devices.size < 8)) this.#openAny();
     else if (what < 45) this.deliver(device);
     else if (what < 90) this.act(device);
     else if (what < 92) this.tell({ kind: 'quota-set', tenant: this.#pick(paths) as TenantId, ...this.#quota() });
@@ -153,7 +156,7 @@ export class LedgerWorld {
   pass(micros: number): void {
     const until = this.now + micros;
     for (let wakes = 0; this.#wakeAt <= until; wakes += 1) {
-      assert(wakes < 100_000 && this.#wakeAt > this.now - 1, 'a wake leads on');
+      assert(wakes < 1000 && this.#wakeAt > this.now - 1, 'a wake leads on');
       this.now = Math.max(this.now, this.#wakeAt);
       this.tell({ kind: 'woke' });
     }
@@ -214,6 +217,11 @@ export class LedgerWorld {
   #forgetClosed(): void {
     const open = new Set(this.ledger.report().accounts.map(({ account }) => account));
     for (const id of this.devices.keys()) if (!open.has(id)) this.devices.delete(id);
+  }
+
+  #openAny(): void {
+    const manner = this.#pick<Manner>(['honest', 'honest', 'honest', 'stingy', 'silent']);
+    this.open(this.#pick(paths), manner, this.draw(8) === 0 ? this.draw(this.#budget) : 0);
   }
 
   #any(): FalseDevice | undefined {

@@ -1,73 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryLedger } from './ledger.ts';
-import type { AccountFigures, AccountId, MemoryCommand, MemoryEvent, RequestId } from './ledger-event.ts';
+import type { AccountId } from './ledger-event.ts';
+import { filled, second, Story } from './ledger-story.ts';
 import type { TenantId } from './quota.ts';
-
-const second = 1_000_000;
-
-/** A ledger under a page: words in, words out. Accounts are numbers, bytes are small. */
-class Story {
-  readonly ledger: MemoryLedger;
-  now = 0;
-  readonly #figures = new Map<number, AccountFigures>();
-
-  constructor(budget: number) {
-    this.ledger = new MemoryLedger(budget);
-  }
-
-  step(event: MemoryEvent): string {
-    const commands = this.ledger.step(event, this.now);
-    this.ledger.check();
-    for (const command of commands) if (command.kind === 'lease') this.#figures.set(command.account, { ...this.figures(command.account), granted: command.granted });
-    return commands.filter(({ kind }) => kind !== 'wake').map(wordOf).join(', ');
-  }
-
-  figures(account: number): AccountFigures {
-    return this.#figures.get(account) ?? { live: 0, idle: 0, returning: 0, granted: 0, returned: 0, trim: 0 };
-  }
-
-  open = (account: number, tenant: string, lease = 0): string => this.step({ kind: 'account-opened', account: account as AccountId, tenant: tenant as TenantId, lease });
-  ask = (account: number, need: number, wish = 0, request = account): string =>
-    this.step({ kind: 'account-asked', account: account as AccountId, request: request as RequestId, need, wish });
-  close = (account: number): string => this.step({ kind: 'account-closed', account: account as AccountId });
-  quota = (tenant: string, quota: { soft?: number; hard?: number; weight?: number }): string => this.step({ kind: 'quota-set', tenant: tenant as TenantId, ...quota });
-  budget = (bytes: number): string => this.step({ kind: 'budget-set', bytes });
-  woke = (at: number): string => {
-    this.now = at;
-    return this.step({ kind: 'woke' });
-  };
-  report = (account: number, figures: Partial<AccountFigures>): string => {
-    this.#figures.set(account, { ...this.figures(account), ...figures });
-    return this.step({ kind: 'account-reported', account: account as AccountId, figures: this.figures(account) });
-  };
-  /** It gives back so many bytes of what is not live, and says that this answers the trim. */
-  give = (account: number, bytes: number, trim: number, figures: Partial<AccountFigures> = {}): string =>
-    this.report(account, { returned: this.figures(account).returned + bytes, trim, ...figures });
-}
-
-function wordOf(command: MemoryCommand): string {
-  switch (command.kind) {
-    case 'lease': return `${command.account} has ${command.bytes}`;
-    case 'trim': return `${command.account} down to ${command.to}${command.unload ? ' unloading' : ''}`;
-    case 'refuse': return `${command.account} no ${command.code}${command.code === 'over-quota' ? ` of ${command.tenant}` : ''} fits ${command.fits}`;
-    case 'reject': return command.code;
-    case 'pressure': return `${command.tenant ?? 'all'} ${command.level} ${command.bytesNeeded}`;
-    case 'soft-quota': return `${command.tenant} ${command.isOver ? 'over' : 'under'}`;
-    case 'wake': return `wake ${command.at}`;
-  }
-}
-
-/** Accounts 1, 2, … of these tenants, each with so many bytes live and no headroom: they came while there was no budget. */
-function filled(budget: number, ...tenants: readonly (readonly [string, number])[]): Story {
-  const story = new Story(0);
-  tenants.forEach(([tenant], index) => story.open(index + 1, tenant));
-  story.budget(budget);
-  tenants.forEach(([, bytes], index) => {
-    story.ask(index + 1, bytes, 0, 1000);
-    story.report(index + 1, { live: bytes });
-  });
-  return story;
-}
 
 describe('leases', () => {
   test('a device begins with half of what is free, divided by weight', () => {
@@ -112,76 +47,34 @@ describe('leases', () => {
     expect(story.ledger.report()).toMatchObject({ leased: 90, committed: 90 });
   });
 
+  test('what a device uses beyond its lease is not given to another', () => {
+    const story = filled(1000, ['a', 500], ['b', 0]);
+    story.report(1, { live: 900 });
+    expect(story.ask(2, 300)).toBe('1 down to 300 unloading');
+    expect(story.give(1, 0, 1)).toBe('2 no over-budget fits 100');
+  });
+
+  test('headroom of the device that asks is no help to it', () => {
+    const story = new Story(1000);
+    story.open(1, 'a');
+    story.report(1, {});
+    expect(story.ask(1, 501)).toBe('1 no over-budget fits 500');
+  });
+
+  test('headroom that was asked back is not given again before it came', () => {
+    const story = filled(1000, ['a', 600], ['b', 0]);
+    story.report(1, { live: 300, idle: 300 });
+    expect(story.ask(2, 500)).toBe('1 down to 500');
+    expect(story.close(2)).toBe('2 no account-closed fits 0');
+    expect(story.ask(1, 0, 1000)).toBe('1 has 600');
+    story.give(1, 100, 1, { idle: 200 });
+    expect(story.ask(1, 0, 1000)).toBe('1 has 750');
+  });
+
   test('a device that held memory under a scheduler that is gone is asked back what is too much', () => {
     const story = new Story(100);
     expect(story.open(1, 'a', 80)).toBe('');
     expect(story.open(2, 'b', 80)).toBe('1 down to 20');
-  });
-});
-
-describe('the ladder', () => {
-  test('headroom that nobody uses comes first, whoever has it', () => {
-    const story = new Story(1000);
-    story.open(1, 'a');
-    story.report(1, {});
-    story.open(2, 'b');
-    expect(story.ask(2, 400)).toBe('1 down to 350');
-    expect(story.give(1, 150, 1)).toBe('2 has 650');
-  });
-
-  test('then the idle memory of the tenant itself, before anybody else is asked', () => {
-    const story = filled(1000, ['a', 800], ['b', 200]);
-    story.report(1, { live: 100, idle: 700 });
-    story.report(2, { live: 0, idle: 200 });
-    expect(story.ask(2, 150)).toBe('2 down to 50');
-    expect(story.give(2, 150, 1, { idle: 50 })).toContain('2 has 200');
-  });
-
-  test('then idle memory of who is above its share, never below it', () => {
-    const story = filled(1000, ['a', 800], ['b', 200]);
-    story.report(1, { live: 100, idle: 700 });
-    expect(story.ask(2, 500)).toBe('1 down to 500');
-    // What idle memory a has left is its share. So b could only make room itself.
-    expect(story.give(1, 300, 1, { idle: 400 })).toContain('2 down to 0 unloading');
-    expect(story.give(2, 0, 1)).toBe('2 no over-budget fits 300');
-  });
-
-  test('then models that nobody runs, once all else has come, and the refusal says what would have fitted', () => {
-    const story = filled(1000, ['a', 1000], ['b', 0]);
-    story.report(1, { live: 980, idle: 20 });
-    expect(story.ask(2, 100)).toBe('1 down to 980');
-    expect(story.give(1, 20, 1, { idle: 0 })).toBe('1 down to 900 unloading');
-    expect(story.give(1, 30, 2, { live: 950 })).toBe('2 no over-budget fits 50');
-  });
-
-  test('then what the GPU is not through with, for two seconds', () => {
-    const story = filled(1000, ['a', 1000], ['b', 0]);
-    story.report(1, { live: 800, returning: 200 });
-    expect(story.ask(2, 200)).toBe('1 down to 800 unloading');
-    expect(story.give(1, 0, 1)).toBe('');
-    expect(story.woke(1.9 * second)).toBe('');
-    expect(story.woke(2 * second)).toBe('2 no over-budget fits 0');
-    story.ask(2, 200);
-    expect(story.give(1, 200, 2, { returning: 0 })).toContain('2 has 200');
-  });
-
-  test('a device that does not answer is waited for two seconds, once', () => {
-    const story = filled(1000, ['a', 1000], ['b', 0]);
-    story.report(1, { live: 700, idle: 300 });
-    expect(story.ask(2, 100)).toBe('1 down to 900');
-    expect(story.woke(2 * second)).toBe('2 no over-budget fits 0');
-    expect(story.ask(2, 100)).toBe('2 no over-budget fits 0');
-    expect(story.give(1, 100, 1, { idle: 200 }), 'late is not never').toBe('');
-    expect(story.ask(2, 100)).toBe('2 has 100');
-  });
-
-  test('what a device says it cannot give is not asked for over and over', () => {
-    const story = filled(1000, ['a', 1000], ['b', 0]);
-    story.report(1, { live: 800, idle: 200 });
-    expect(story.ask(2, 50)).toBe('1 down to 950');
-    expect(story.give(1, 0, 1)).toBe('1 down to 950 unloading');
-    expect(story.report(1, { idle: 199 })).toBe('');
-    expect(story.give(1, 0, 2)).toBe('2 no over-budget fits 0');
   });
 });
 

@@ -86,6 +86,7 @@ export class MemoryLedger {
     const commands: MemoryCommand[] = [];
     if (event.kind === 'woke' || now >= this.#wakeAt) this.#wakeAt = Infinity;
     this.#ceiling.rise(now);
+    this.#tree.root.hard = this.#ceiling.bytes;
     const code = this.#apply(event, now, commands);
     if (code !== undefined) commands.push(rejectionOf(event, code));
     this.#tree.root.hard = this.#ceiling.bytes;

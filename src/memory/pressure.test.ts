@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Gauge, isOverSoft, levels, Surroundings } from './pressure.ts';
+import { Gauge, isOverSoft, type Level, levels, Surroundings } from './pressure.ts';
 
 const rankAfter = (limit: number, ...charged: readonly number[]): string => {
   const gauge = new Gauge();
@@ -65,6 +65,7 @@ test('what happens outside has its own least level', () => {
   around.isHidden = true;
   seen.push(around.rank);
   expect(seen).toEqual([0, 0, 1, 2, 1]);
+  expect(() => (around.compute = 'hot' as Level)).toThrow('hot is a level');
 });
 
 test('who is over a soft quota is over it until five points below', () => {

@@ -1,3 +1,5 @@
+import { assert } from '../base/assert.ts';
+
 /** The platform's words (Compute Pressure), least first. */
 export const levels = ['nominal', 'fair', 'serious', 'critical'] as const;
 export type Level = (typeof levels)[number];
@@ -43,6 +45,7 @@ export class Surroundings {
   #isHidden = false;
 
   set compute(level: Level) {
+    assert(level in atLeast, `${level} is a level`);
     this.#compute = level;
   }
 

@@ -3,7 +3,7 @@ import type { Micros } from '../base/units.ts';
 import type { Account } from './account.ts';
 import { grantable } from './headroom.ts';
 import type { MemoryCommand, Refusal, RequestId } from './ledger-event.ts';
-import { noSums, type Scope } from './quota.ts';
+import type { Scope } from './quota.ts';
 import { Claim, type Reclaim } from './reclaim.ts';
 import { fits, lackIn, tightest } from './room.ts';
 import { patience } from './trims.ts';
@@ -114,7 +114,7 @@ export class Requests {
 
   /** Every request is of an open account. */
   check(): void {
-    for (const { account } of this.#waiting) assert(account.leaf.accounts.has(account) && account.leaf.sums !== noSums, 'who waits has an account');
+    for (const { account } of this.#waiting) assert(account.leaf.accounts.has(account), 'who waits has an account');
   }
 }
 
