@@ -6,6 +6,8 @@ export { scheduleGpu, type ScheduleGpuOptions } from './schedule-gpu.ts';
 export type { Model, RunOptions } from './model.ts';
 export type { ModelSource } from './model-source.ts';
 export type { LoadOptions, Notice, SchedulerOptions, TenantOptions, Switchyard as Scheduler } from './switchyard.ts';
+export type { MemoryPressure } from './page-memory.ts';
+export type { MemoryReport, Pressure, PressureLevel } from '../wire/memory.ts';
 export type { Level, Priority } from './priority.ts';
 export { policyNames } from './policy.ts';
 export type { Policy, PolicyChoice, PolicyKey, PolicyName, Ready, Share } from './policy.ts';

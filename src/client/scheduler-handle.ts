@@ -1,4 +1,5 @@
 import { transfer, wrap } from 'comlink';
+import type { Bytes } from '../base/units.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { LaneId, PageToScheduler, SchedulerControl, SchedulerToPage, Tuning } from '../wire/messages.ts';
 import type { PolicyChoice } from './policy.ts';
@@ -9,6 +10,7 @@ import { WorkerLife } from './worker-life.ts';
 const startAttempts = 3;
 
 type TenantSet = PageToScheduler & { readonly kind: 'tenant-set' };
+type Surroundings = Omit<PageToScheduler & { readonly kind: 'surroundings-changed' }, 'kind'>;
 
 /** What the page does about what happens to its scheduler. */
 export interface SchedulerWorld {
@@ -34,6 +36,8 @@ export class SchedulerHandle {
   #tuning: Partial<Tuning>;
   #policy: PolicyChoice | undefined;
   readonly #tenants = new Map<string, TenantSet>();
+  #budget: Bytes | undefined;
+  #surroundings: Surroundings = {};
   #failedStarts = 0;
   #failure: Failure | undefined;
 
@@ -76,6 +80,21 @@ export class SchedulerHandle {
     this.send(message);
   }
 
+  setBudget(bytes: Bytes): void {
+    this.#budget = bytes;
+    this.send({ kind: 'budget-set', bytes });
+  }
+
+  /** For as long as nobody sets one. */
+  offerBudget(bytes: Bytes): void {
+    if (this.#budget === undefined) this.setBudget(bytes);
+  }
+
+  setSurroundings(surroundings: Surroundings): void {
+    this.#surroundings = { ...this.#surroundings, ...surroundings };
+    this.send({ kind: 'surroundings-changed', ...surroundings });
+  }
+
   close(failure: Failure): void {
     this.#failure ??= failure;
     this.#life?.end(failure);
@@ -90,6 +109,8 @@ export class SchedulerHandle {
     this.send({ kind: 'tuned', tuning: this.#tuning });
     if (this.#policy !== undefined) this.choose(this.#policy);
     for (const tenant of this.#tenants.values()) this.send(tenant);
+    if (this.#budget !== undefined) this.setBudget(this.#budget);
+    this.setSurroundings(this.#surroundings);
     let worker: Worker;
     try {
       worker = this.#world.spawn();

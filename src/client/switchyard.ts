@@ -3,6 +3,7 @@ import { PortSwitch } from '../gpu/port-switch.ts';
 import type { Switch } from '../gpu/link.ts';
 import type { TraceBatch } from '../trace/batch.ts';
 import type { LaneId, OpId, SchedulerToPage, Tuning } from '../wire/messages.ts';
+import type { MemoryReport } from '../wire/memory.ts';
 import { typedPort } from '../wire/port.ts';
 import type { Feeds } from '../wire/tensor.ts';
 import { describe, type Failure } from '../wire/failure.ts';
@@ -10,6 +11,7 @@ import { SwitchyardError } from './error.ts';
 import { type KeptModel, LaneHandle } from './lane-handle.ts';
 import { type ModelSource, readSource } from './model-source.ts';
 import type { Model, RunOptions } from './model.ts';
+import { type MemoryPressure, PageMemory } from './page-memory.ts';
 import { PendingRun } from './pending-run.ts';
 import { type PolicyChoice, policyNames } from './policy.ts';
 import { classOf, type Level, type Priority, priorityWords } from './priority.ts';
@@ -26,6 +28,8 @@ export interface LoadOptions {
   readonly freeDimensions?: Readonly<Record<string, number>> | undefined;
   /** onnxruntime-web 1.30 computes some convolutions wrongly in one layout and some in the other. Default: its own (NHWC). */
   readonly preferredLayout?: 'NHWC' | 'NCHW' | undefined;
+  /** Whether its weights stay on the GPU also when memory is short and nobody runs it. Default: they may be taken off, and are brought back by the next run. */
+  readonly pinned?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -34,6 +38,8 @@ export interface SchedulerOptions {
   readonly quantum?: number | undefined;
   /** What orders the ops: a name, or the address of a module whose default export is a `Policy` or its key function. Default: `priority`. */
   readonly policy?: PolicyChoice | undefined;
+  /** Bytes of GPU memory for all tenants together. Default: what the adapter and the browser let expect, at most 2 GiB; less for a while after the GPU ran out of memory. */
+  readonly budget?: number | undefined;
   /** How to start the workers, for bundlers or policies (CSP) that need it said. */
   readonly workers?: { readonly scheduler?: () => Worker; readonly lane?: (tenant: string) => Worker } | undefined;
 }
@@ -44,7 +50,12 @@ export interface TenantOptions {
   readonly weight?: number | undefined;
   /** So many of its ops may be under way at once. Default: no bound. */
   readonly slots?: number | undefined;
+  /**
+   * Bytes of GPU memory, `Infinity` for no quota. Beyond `soft` its idle memory goes first and others are served before it; beyond `hard` it is refused. A tenant `a/b` counts in `a` too.
+   */
+  readonly memory?: { readonly soft?: number | undefined; readonly hard?: number | undefined } | undefined;
 }
+
 
 /** Something that happened to the workers, not to one caller. `code` is a failure code. */
 export interface Notice {
@@ -60,6 +71,7 @@ export class Switchyard implements AsyncDisposable {
   readonly #runs = new Map<OpId, LaneHandle>();
   readonly #traceListeners = new Set<(batch: TraceBatch) => void>();
   readonly #noticeListeners = new Set<(notice: Notice) => void>();
+  readonly #memory: PageMemory;
   readonly #options: SchedulerOptions;
   #pageSwitch: PortSwitch | undefined;
   #opCount = 0;
@@ -70,7 +82,8 @@ export class Switchyard implements AsyncDisposable {
 
   /** Resolves when the scheduler worker runs; rejects with `worker-crashed` when it cannot be started. */
   static async open(options: SchedulerOptions): Promise<Switchyard> {
-    const { quantum, policy } = options;
+    const { quantum, policy, budget } = options;
+    if (budget !== undefined) assertBytes('a budget', budget);
     if (quantum !== undefined && !(typeof quantum === 'number' && quantum > 0)) throw invalid(`quantum is a number of milliseconds above 0, not ${String(quantum)}`);
     if (policy !== undefined) assertPolicy(policy);
     const switchyard = new Switchyard(options, quantum === undefined ? {} : { quantum: Math.round(quantum * 1000) });
@@ -87,19 +100,20 @@ export class Switchyard implements AsyncDisposable {
       replaced: (failure) => this.#replaced(failure),
       gaveUp: (failure) => this.#gaveUp(failure),
     }, tuning);
+    this.#memory = new PageMemory(this.#scheduler, options.budget);
   }
 
   /** Loads an ONNX model from an address or from bytes, which are copied. Rejects with `SwitchyardError`. */
   async loadModel(source: ModelSource, options: LoadOptions): Promise<Model> {
     this.#assertOpen();
-    const { tenant, priority = 'user-visible', name = tenant, freeDimensions = {}, preferredLayout, signal } = options;
+    const { tenant, priority = 'user-visible', name = tenant, freeDimensions = {}, preferredLayout, pinned = false, signal } = options;
     if (typeof tenant !== 'string' || tenant === '') throw invalid('a model needs a tenant, a name that is not empty');
     assertPriority(priority);
     const bytes = await readSource(source, signal, this.#closing.signal);
     if (signal?.aborted) throw loadAborted(signal);
     this.#assertOpen();
     const lane = this.#laneOf(tenant, priority);
-    const loading = lane.load({ bytes, name, freeDimensions, preferredLayout });
+    const loading = lane.load({ bytes, name, freeDimensions, preferredLayout, pinned });
     const outcome = await abortable(loading, signal).catch((error: unknown) => {
       void loading.then((late) => late.ok ? this.#unload(lane, late.value.kept) : this.#dropIfEmpty(lane));
       throw error;
@@ -132,10 +146,35 @@ export class Switchyard implements AsyncDisposable {
     this.#scheduler.choose(policy);
   }
 
-  async setTenant(tenant: string, { weight, slots }: TenantOptions): Promise<void> {
+  async setTenant(tenant: string, { weight, slots, memory = {} }: TenantOptions): Promise<void> {
+    const { soft, hard } = memory;
     if (weight !== undefined && !(weight > 0 && weight < Infinity)) throw invalid(`a weight is a number above 0, not ${String(weight)}`);
     if (slots !== undefined && !(slots >= 1)) throw invalid(`slots are 1 or more, not ${String(slots)}`);
-    this.#scheduler.setTenant({ kind: 'tenant-set', tenant, ...(weight !== undefined && { weight }), ...(slots !== undefined && { slots }) });
+    if (soft !== undefined) assertQuota('soft', soft);
+    if (hard !== undefined) assertQuota('hard', hard);
+    if (soft !== undefined && hard !== undefined && hard < soft) throw invalid(`a hard quota is not below the soft one: ${hard} < ${soft}`);
+    this.#scheduler.setTenant({
+      kind: 'tenant-set', tenant,
+      ...(weight !== undefined && { weight }), ...(slots !== undefined && { slots }), ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }),
+    });
+  }
+
+  /** Bytes of GPU memory for all tenants together. What is over it is not taken away, but asked back. */
+  async setBudget(bytes: number): Promise<void> {
+    assertBytes('a budget', bytes);
+    this.#scheduler.setBudget(bytes);
+  }
+
+  /** How GPU memory is divided at the moment. Rejects with `closed` when the scheduler is. */
+  async memory(): Promise<MemoryReport> {
+    this.#assertOpen();
+    if (this.#scheduler.failure !== undefined) throw new SwitchyardError(this.#scheduler.failure);
+    return this.#memory.report();
+  }
+
+  /** Calls back when memory gets short, or less so. Returns how to stop. */
+  onPressure(listener: (pressure: MemoryPressure) => void): () => void {
+    return this.#memory.onPressure(listener);
   }
 
   /** Calls back with what is new in the trace, ten times a second at most. Returns how to stop. */
@@ -174,6 +213,7 @@ export class Switchyard implements AsyncDisposable {
     for (const lane of this.#lanes.values()) lane.close();
     this.#lanes.clear();
     this.#pageSwitch?.abandon();
+    this.#memory.close(closed);
     this.#scheduler.close(closed);
   }
 
@@ -244,6 +284,10 @@ export class Switchyard implements AsyncDisposable {
       case 'policy-replaced':
         return this.#notice({ code: 'policy-replaced', message: `the policy ${message.policy} misbehaved (${message.detail}); ${message.by} took its place` });
       case 'trace': return tell(this.#traceListeners, message.batch);
+      case 'memory': return this.#memory.answered(message);
+      case 'pressure': return tell(this.#memory.listeners, { ...message.pressure, tenant: message.tenant });
+      case 'soft-quota':
+        return this.#notice({ code: 'soft-quota', tenant: message.tenant, message: `${message.tenant} ${message.isOver ? 'went over' : 'is back within'} its soft quota of GPU memory` });
       default: unreachable(message);
     }
   }
@@ -255,10 +299,12 @@ export class Switchyard implements AsyncDisposable {
       before.moveTo(this.#pageSwitch);
     }
     for (const lane of this.#lanes.values()) lane.reattach();
+    this.#memory.replaced();
     this.#notice({ code: failure.code, message: `${describe(failure)}; gates pass everything through until it is back` });
   }
 
   #gaveUp(failure: Failure): void {
+    this.#memory?.close(failure); // It may be told while it is being started.
     for (const lane of this.#lanes.values()) lane.failRuns(failure);
     this.#notice({ code: failure.code, message: `${describe(failure)}; gates pass everything through` });
   }
@@ -287,6 +333,14 @@ const invalid = (detail: string): SwitchyardError => new SwitchyardError({ code:
 
 function assertPriority(priority: Priority | Level): void {
   if (!priorityWords.includes(priority)) throw invalid(`a priority is one of ${priorityWords.join(', ')}, not ${String(priority)}`);
+}
+
+function assertBytes(what: string, bytes: number): void {
+  if (!(Number.isSafeInteger(bytes) && bytes >= 0)) throw invalid(`${what} is a whole number of bytes, not ${String(bytes)}`);
+}
+
+function assertQuota(kind: 'soft' | 'hard', bytes: number): void {
+  if (bytes !== Infinity) assertBytes(`a ${kind} quota`, bytes);
 }
 
 function assertPolicy(policy: PolicyChoice): void {

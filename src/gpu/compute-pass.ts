@@ -1,6 +1,7 @@
 import { type CostEstimate, estimateOf, indirectKey, workgroupKey } from './cost-table.ts';
 import type { CuttingEncoder } from './cutting-encoder.ts';
 import { inherit } from './inherit.ts';
+import { ScheduledBuffer } from './scheduled-buffer.ts';
 
 interface Binding {
   readonly group: GPUBindGroup | null | undefined;
@@ -73,7 +74,7 @@ export class CuttableComputePass {
 
   dispatchWorkgroupsIndirect(buffer: GPUBuffer, offset: number): undefined {
     this.#before(indirectKey);
-    this.#pass.dispatchWorkgroupsIndirect(buffer, offset);
+    this.#pass.dispatchWorkgroupsIndirect(ScheduledBuffer.native(buffer), offset);
     this.#encoder.use(buffer);
   }
 

@@ -4,7 +4,9 @@ import { type CostEstimate, estimateOf } from './cost-table.ts';
 import type { DeviceContext } from './device-context.ts';
 import { inherit } from './inherit.ts';
 import type { Piece } from './piece.ts';
+import { copyOf } from './native-copy.ts';
 import { TrackedRenderPass } from './render-pass.ts';
+import { nativeCopy, ScheduledBuffer } from './scheduled-buffer.ts';
 import type { TimedPair } from './slice-timer.ts';
 
 /** What is not known counts as a whole slice, so that a program's first run does not flood the GPU. */
@@ -83,17 +85,19 @@ export class CuttingEncoder {
   }
 
   copyBufferToBuffer(...args: Parameters<GPUCommandEncoder['copyBufferToBuffer']>): undefined {
-    this.#part.encoder.copyBufferToBuffer(...args);
-    for (const arg of args) if (typeof arg === 'object' && arg !== null) this.use(arg);
+    const copy = copyOf(args);
+    this.#part.encoder.copyBufferToBuffer(...(copy?.native ?? args));
+    if (copy === undefined) return;
+    this.use(copy.source, copy.target);
   }
 
   copyBufferToTexture(source: GPUTexelCopyBufferInfo, destination: GPUTexelCopyTextureInfo, size: GPUExtent3DStrict): undefined {
-    this.#part.encoder.copyBufferToTexture(source, destination, size);
+    this.#part.encoder.copyBufferToTexture(nativeCopy(source), destination, size);
     this.use(source.buffer, destination.texture);
   }
 
   copyTextureToBuffer(source: GPUTexelCopyTextureInfo, destination: GPUTexelCopyBufferInfo, size: GPUExtent3DStrict): undefined {
-    this.#part.encoder.copyTextureToBuffer(source, destination, size);
+    this.#part.encoder.copyTextureToBuffer(source, nativeCopy(destination), size);
     this.use(source.texture, destination.buffer);
   }
 
@@ -102,13 +106,14 @@ export class CuttingEncoder {
     this.use(source.texture, destination.texture);
   }
 
-  clearBuffer(buffer: GPUBuffer, ...range: [offset?: number, size?: number]): undefined {
-    this.#part.encoder.clearBuffer(buffer, ...range);
+  clearBuffer(buffer: GPUBuffer, offset?: number, size?: number): undefined {
+    if (!ScheduledBuffer.is(buffer)) return this.#part.encoder.clearBuffer(buffer, offset, size);
+    this.#part.encoder.clearBuffer(buffer.native, offset, buffer.span(offset, size));
     this.use(buffer);
   }
 
   resolveQuerySet(set: GPUQuerySet, first: number, count: number, destination: GPUBuffer, offset: number): undefined {
-    this.#part.encoder.resolveQuerySet(set, first, count, destination, offset);
+    this.#part.encoder.resolveQuerySet(set, first, count, ScheduledBuffer.native(destination), offset);
     this.use(set, destination);
   }
 

@@ -1,16 +1,22 @@
 import type { Micros } from '../base/units.ts';
 import { type CostEstimate, CostTable } from './cost-table.ts';
+import { DeviceMemory, type Native } from './device-memory.ts';
 import { ErrorScopes } from './error-scopes.ts';
 import { Gate } from './gate.ts';
+import { LeasedAccount, type TenantMemory } from './leased-account.ts';
 import type { Switch } from './link.ts';
 import type { FinishedCommands } from './piece.ts';
 import { Resources } from './resources.ts';
+import { ScheduledBuffers, type Zeroing } from './scheduled-buffers.ts';
+import { CountedTexture, ScheduledTextures } from './scheduled-texture.ts';
 import { SliceTimer } from './slice-timer.ts';
 import type { Priority } from '../wire/messages.ts';
 
 /** The device's own methods, taken before they were wrapped: what we call ourselves must not take a turn in the gate. */
 export interface NativeDevice {
   readonly device: GPUDevice;
+  createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer;
+  createTexture(descriptor: GPUTextureDescriptor): GPUTexture;
   createCommandEncoder(descriptor?: GPUCommandEncoderDescriptor): GPUCommandEncoder;
   pushErrorScope(filter: GPUErrorFilter): undefined;
   popErrorScope(): Promise<GPUError | null>;
@@ -23,6 +29,12 @@ export interface ContextOptions {
   readonly priority: Priority;
   readonly switch: Switch;
   readonly now: () => Micros;
+  readonly memory?: MemoryOptions | undefined;
+}
+
+export interface MemoryOptions extends TenantMemory {
+  /** Default: `zeroed`. `as-is` spares the clearing of buffers that serve again, for programs that write what they read. */
+  readonly zeroing?: Zeroing | undefined;
 }
 
 /** Everything that the wrappers of one device share. */
@@ -33,11 +45,14 @@ export class DeviceContext {
   readonly costs = new CostTable();
   readonly timer: SliceTimer | undefined;
   readonly gate: Gate;
+  readonly account: LeasedAccount;
+  readonly memory: DeviceMemory;
+  readonly buffers: ScheduledBuffers;
+  readonly textures: ScheduledTextures;
   readonly #finished = new WeakMap<GPUCommandBuffer, FinishedCommands>();
   readonly #codes = new WeakMap<object, string>();
   readonly #estimates = new WeakMap<object, Map<number, CostEstimate>>();
   #strangers = 0;
-  #bytes = 0;
 
   constructor(native: NativeDevice, options: ContextOptions) {
     this.native = native;
@@ -46,8 +61,13 @@ export class DeviceContext {
     this.timer = device.features.has('timestamp-query')
       ? new SliceTimer(device, () => native.createCommandEncoder(), (commands) => native.submit(commands))
       : undefined;
-    const { tenant, priority, now } = options;
-    this.gate = new Gate({ tenant, priority, queue: native, scopes: this.scopes, timer: this.timer, now, after }, options.switch);
+    const { tenant, priority, now, memory = {} } = options;
+    this.account = new LeasedAccount({ ...memory, after });
+    this.gate = new Gate({ tenant, priority, queue: native, scopes: this.scopes, timer: this.timer, account: this.account, now, after }, options.switch);
+    this.memory = new DeviceMemory(native, this.gate, this.scopes, this.account, (made) => this.#isInvalid(made));
+    this.account.govern((most) => this.memory.trim(most));
+    this.buffers = new ScheduledBuffers(native, this.gate, this.scopes, this.memory, memory.zeroing ?? 'zeroed');
+    this.textures = new ScheduledTextures({ device, gate: this.gate, memory: this.memory, scopes: this.scopes, resources: this.resources }, native.createTexture);
   }
 
   get quantum(): Micros {
@@ -57,6 +77,12 @@ export class DeviceContext {
   /** A scheduler wants to know what things cost. */
   get isMeasuring(): boolean {
     return this.gate.quantum < Infinity;
+  }
+
+  #isInvalid(made: Native): Promise<boolean> {
+    if (!(made instanceof CountedTexture)) return this.buffers.isInvalid(made as GPUBuffer);
+    const { texture } = made;
+    return texture === undefined ? Promise.resolve(false) : this.scopes.capture(() => texture.createView()).then((error) => error !== null);
   }
 
   beginEncoder(descriptor: GPUCommandEncoderDescriptor | undefined): GPUCommandEncoder {
@@ -94,12 +120,6 @@ export class DeviceContext {
       this.#estimates.set(pipeline, (estimates = this.costs.of(code)));
     }
     return estimates;
-  }
-
-  /** Counts what the device's buffers hold. */
-  account(bytes: number): void {
-    this.#bytes += bytes;
-    this.gate.reportBytes(this.#bytes);
   }
 }
 

@@ -10,7 +10,7 @@ interface Scope {
   readonly late: Promise<GPUError | null>[];
 }
 
-/** Where the validation errors of a call belong: a scope of the application, or nowhere (`uncapturederror`). */
+/** Where the errors of a call belong: a scope of the application, or nowhere (`uncapturederror`). */
 export type ErrorPlace = Scope | undefined;
 
 /**
@@ -48,9 +48,9 @@ export class ErrorScopes {
     });
   }
 
-  /** Where a validation error of a call made now would land. */
-  place(): ErrorPlace {
-    return this.#open.findLast((scope) => scope.filter === 'validation');
+  /** Where an error of a call made now would land. */
+  place(filter: GPUErrorFilter = 'validation'): ErrorPlace {
+    return this.#open.findLast((scope) => scope.filter === filter);
   }
 
   /** Says that a call made now will run later: a pop of its place waits for the answer. Returns how to give it. */

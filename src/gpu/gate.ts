@@ -3,7 +3,7 @@ import type { Micros } from '../base/units.ts';
 import type { OpId, Priority, Train } from '../wire/messages.ts';
 import { learn } from './cost-table.ts';
 import type { ErrorScopes } from './error-scopes.ts';
-import type { GateControl, GateLink, Switch } from './link.ts';
+import type { AccountControl, GateControl, GateLink, Switch } from './link.ts';
 import type { Piece } from './piece.ts';
 import { type Landing, PieceTimes } from './piece-times.ts';
 import type { SliceTimer } from './slice-timer.ts';
@@ -21,6 +21,7 @@ export interface GateOptions {
   readonly queue: NativeQueue;
   readonly scopes: ErrorScopes;
   readonly timer: SliceTimer | undefined;
+  readonly account: AccountControl;
   /** µs, monotonic, of this thread. */
   readonly now: () => Micros;
   readonly after: (delay: Micros, call: () => void) => void;
@@ -42,6 +43,8 @@ interface Flight extends Landing {
   readonly pieces: readonly Piece[];
   readonly cost: Micros;
   readonly releasedAt: Micros;
+  /** With it, so many submits are done. */
+  readonly submits: number;
 }
 
 /**
@@ -77,6 +80,8 @@ export class Gate implements GateControl {
   #doneCost: Micros = 0;
   #isWatching = false;
   #isClosed = false;
+  #submitted = 0;
+  #completed = 0;
   #lastDoneAt: Micros = 0;
   /** What is done and the scheduler was not told of. */
   #landed: Train[] = [];
@@ -86,7 +91,7 @@ export class Gate implements GateControl {
   constructor(options: GateOptions, from: Switch) {
     this.#options = options;
     this.#priority = options.priority;
-    this.#link = from.open(options.tenant, options.priority, this);
+    this.#link = this.#open(from);
     const { timer } = options;
     this.#times = timer && new PieceTimes(timer, (slices) => this.#link.timed(slices));
   }
@@ -95,6 +100,10 @@ export class Gate implements GateControl {
   get isIdle(): boolean {
     return this.#fifo.size === 0;
   }
+
+  /** How many submits the application has made, and how many of them the GPU is known to be through with. */
+  get submitted(): number { return this.#submitted; }
+  get completed(): number { return this.#completed; }
 
   /** A submit that WebGPU must refuse waits: what would make it legal must wait behind it. */
   get hasHazard(): boolean {
@@ -121,11 +130,12 @@ export class Gate implements GateControl {
 
   submit(submission: Submission): void {
     if (submission.cannotWait) this.#flush();
+    this.#submitted += 1;
     const cost = costOf(submission.pieces);
     if (this.isIdle && (submission.cannotWait || this.#hasCredit(cost))) {
       this.#options.queue.submit([...submission.commands]);
       this.#announced += 1;
-      this.#fly(this.#op, 1, submission.pieces);
+      this.#fly(this.#op, 1, submission.pieces, this.#submitted);
       this.#link.ready(this.#op, this.#priority, [cost], this.#released);
       return;
     }
@@ -134,7 +144,7 @@ export class Gate implements GateControl {
     const { proof, isHazard } = submission;
     const turn: SubmitTurn = {
       kind: 'submit', submission, place, answer: scopes.expect(place), isHazard,
-      op: this.#op, priority: this.#priority, proof, slices: 0, next: 0,
+      op: this.#op, priority: this.#priority, proof, slices: 0, next: 0, number: this.#submitted,
     };
     if (proof instanceof Promise) void proof.then((valid) => this.#proved(turn, valid));
     this.#hazards += submission.isHazard ? 1 : 0;
@@ -163,17 +173,21 @@ export class Gate implements GateControl {
 
   abandon(): void {
     this.credit(Infinity, Infinity, Infinity);
+    this.#options.account.abandoned();
   }
 
   /** Another scheduler takes over: everything of before counts as done. */
   attach(to: Switch): void {
     this.#flush();
     this.#epoch += 1;
+    const all = this.#submitted;
+    const landed = (): void => void (this.#completed = Math.max(this.#completed, all));
+    this.#options.queue.onSubmittedWorkDone().then(landed, landed);
     this.#flights.clear();
     this.#landed = [];
     this.#doneCost = 0;
     this.#announced = this.#released = this.#allowed = this.#outstanding = 0;
-    this.#link = to.open(this.#options.tenant, this.#options.priority, this);
+    this.#link = this.#open(to);
   }
 
   /** The device is gone or going: what waits reaches it now and ends there as WebGPU says. */
@@ -185,9 +199,12 @@ export class Gate implements GateControl {
     this.#link.closed();
   }
 
-  /** Tells the scheduler how many bytes the device's buffers hold. */
-  reportBytes(bytes: number): void {
-    this.#link.bufferBytes(bytes);
+  #open(to: Switch): GateLink {
+    const { tenant, priority, account } = this.#options;
+    const link = to.open(tenant, priority, this, account);
+    if (link.account === undefined) account.abandoned();
+    else account.joined(link.account);
+    return link;
   }
 
   #hasCredit(cost: Micros): boolean {
@@ -306,7 +323,7 @@ export class Gate implements GateControl {
     if (isLast) this.#shift(turn);
     // Pieces that were proved to be valid raise nothing, so the last one may speak for all.
     this.#options.scopes.run(turn.place, isLast ? turn.answer : undefined, () => this.#options.queue.submit([...commands]));
-    this.#fly(turn.op, count, pieces);
+    this.#fly(turn.op, count, pieces, isLast ? turn.number : turn.number - 1);
   }
 
   #shift(turn: CallTurn | SubmitTurn): void {
@@ -314,13 +331,13 @@ export class Gate implements GateControl {
     this.#hazards -= turn.isHazard ? 1 : 0;
   }
 
-  #fly(op: OpId, count: number, pieces: readonly Piece[]): void {
+  #fly(op: OpId, count: number, pieces: readonly Piece[], submits: number): void {
     this.#released += count;
     const cost = costOf(pieces);
     this.#outstanding += cost;
     const now = this.#options.now();
     this.#busyUntil = Math.max(this.#busyUntil, now) + cost * this.#crowd;
-    const flight: Flight = { op, upTo: this.#released, count, pieces, cost, releasedAt: now, doneAt: undefined, crowd: this.#crowd };
+    const flight: Flight = { op, upTo: this.#released, count, pieces, cost, releasedAt: now, submits, doneAt: undefined, crowd: this.#crowd };
     this.#flights.push(flight);
     this.#times?.submitted(pieces, flight);
     if (this.#isWatching) return;
@@ -346,6 +363,7 @@ export class Gate implements GateControl {
     for (let flight = this.#flights.peek(); flight !== undefined && flight.upTo <= upTo; flight = this.#flights.peek()) {
       this.#flights.shift();
       flight.doneAt = now;
+      this.#completed = flight.submits;
       this.#outstanding = this.#flights.size === 0 ? 0 : this.#outstanding - flight.cost;
       this.#doneUpTo = flight.upTo;
       this.#doneCost += flight.cost;

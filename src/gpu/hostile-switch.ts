@@ -37,7 +37,6 @@ export class HostileSwitch implements Switch {
       released: (upTo) => void (released = Math.max(released, upTo)),
       done: () => undefined,
       timed: () => undefined,
-      bufferBytes: () => undefined,
       closed: () => void (isOpen = false),
     };
   }

@@ -11,7 +11,12 @@ export function inherit(wrapper: { readonly prototype: Wrapper }, native: object
   if (Object.getPrototypeOf(wrapper.prototype) === native) return;
   Object.setPrototypeOf(wrapper.prototype, native);
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(native))) {
-    if (name === 'constructor' || Object.hasOwn(wrapper.prototype, name)) continue;
+    if (name === 'constructor') continue;
+    if (Object.hasOwn(wrapper.prototype, name)) {
+      // As the platform's own are: programs copy descriptors and objects by what they enumerate.
+      Object.defineProperty(wrapper.prototype, name, { enumerable: true });
+      continue;
+    }
     if (typeof property.value !== 'function') continue;
     const method = property.value as (...args: unknown[]) => unknown;
     Object.defineProperty(wrapper.prototype, name, {

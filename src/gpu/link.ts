@@ -1,4 +1,5 @@
-import type { Micros } from '../base/units.ts';
+import type { Bytes, Micros } from '../base/units.ts';
+import type { AccountFigures, Pressure, Refusal } from '../wire/memory.ts';
 import type { OpId, Priority, TimedSlice, Train } from '../wire/messages.ts';
 
 /**
@@ -11,8 +12,31 @@ export interface GateLink {
   recalled(upTo: number): void;
   done(upTo: number, trains: readonly Train[]): void;
   timed(slices: readonly TimedSlice[]): void;
-  bufferBytes(bytes: number): void;
   closed(): void;
+  /** Where the bytes of the gate's device are kept account of; `undefined`: nobody does. */
+  readonly account?: AccountLink | undefined;
+}
+
+/** What a device tells the ledger. */
+export interface AccountLink {
+  reported(figures: AccountFigures): void;
+  asked(request: number, need: Bytes, wish: Bytes): void;
+  ranOut(charged: Bytes): void;
+}
+
+/** What the ledger may tell a device. */
+export interface AccountControl {
+  /** A ledger is about to take over: what it must be told the device holds. */
+  opening(): Bytes;
+  joined(link: AccountLink): void;
+  /** There is no ledger, or none any more. */
+  abandoned(): void;
+  /** `granted`: all that the account was ever granted. `request`: the one that this answers. */
+  leased(granted: Bytes, request: number | undefined): void;
+  refused(request: number, refusal: Refusal): void;
+  /** Come down to a lease of `to`, as far as that can be, and answer with the number. */
+  trimmed(number: number, to: Bytes, mayUnload: boolean): void;
+  pressed(pressure: Pressure): void;
 }
 
 /** What a scheduler may tell a gate. */
@@ -31,5 +55,5 @@ export interface GateControl {
 
 /** Opens gates in one thread; the in-thread scheduler and the port to the worker both look like this. */
 export interface Switch {
-  open(tenant: string, priority: Priority, gate: GateControl): GateLink;
+  open(tenant: string, priority: Priority, gate: GateControl, account: AccountControl): GateLink;
 }

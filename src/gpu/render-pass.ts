@@ -1,4 +1,5 @@
 import { inherit } from './inherit.ts';
+import { ScheduledBuffer } from './scheduled-buffer.ts';
 
 /** Who keeps what a pass or bundle uses. */
 interface Uses {
@@ -30,26 +31,29 @@ abstract class TrackedRenderCommands<T extends RenderCommands> {
     if (args[1]) this.#uses.use(args[1]);
   }
 
-  setVertexBuffer(slot: number, buffer: GPUBuffer | null | undefined, ...range: [number?, number?]): undefined {
-    this.native.setVertexBuffer(slot, buffer, ...range);
+  setVertexBuffer(slot: number, buffer: GPUBuffer | null | undefined, offset?: number, size?: number): undefined {
+    this.native.setVertexBuffer(slot, ScheduledBuffer.native(buffer), offset, spanOf(buffer, offset, size));
     if (buffer) this.#uses.use(buffer);
   }
 
-  setIndexBuffer(buffer: GPUBuffer, format: GPUIndexFormat, ...range: [number?, number?]): undefined {
-    this.native.setIndexBuffer(buffer, format, ...range);
+  setIndexBuffer(buffer: GPUBuffer, format: GPUIndexFormat, offset?: number, size?: number): undefined {
+    this.native.setIndexBuffer(ScheduledBuffer.native(buffer), format, offset, spanOf(buffer, offset, size));
     this.#uses.use(buffer);
   }
 
   drawIndirect(buffer: GPUBuffer, offset: number): undefined {
-    this.native.drawIndirect(buffer, offset);
+    this.native.drawIndirect(ScheduledBuffer.native(buffer), offset);
     this.#uses.use(buffer);
   }
 
   drawIndexedIndirect(buffer: GPUBuffer, offset: number): undefined {
-    this.native.drawIndexedIndirect(buffer, offset);
+    this.native.drawIndexedIndirect(ScheduledBuffer.native(buffer), offset);
     this.#uses.use(buffer);
   }
 }
+
+const spanOf = (buffer: GPUBuffer | null | undefined, offset: number | undefined, size: number | undefined): number | undefined =>
+  ScheduledBuffer.is(buffer) ? buffer.span(offset, size) : size;
 
 /** A render pass, remembered but not cut. */
 export class TrackedRenderPass extends TrackedRenderCommands<GPURenderPassEncoder> {

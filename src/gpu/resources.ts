@@ -1,3 +1,5 @@
+import { ScheduledBuffer } from './scheduled-buffer.ts';
+
 /**
  * What WebGPU objects of one device refer to, and whether they could be used by a submit right now.
  *
@@ -10,7 +12,7 @@ export class Resources {
   readonly #states = new WeakMap<object, ResourceState>();
   readonly #parts = new WeakMap<object, readonly object[]>();
 
-  /** A buffer, texture or query set of this device. */
+  /** A texture or query set of this device; buffers stand for themselves. */
   register(resource: object, state: ResourceState): void {
     this.#states.set(resource, state);
   }
@@ -24,22 +26,26 @@ export class Resources {
     this.#parts.set(whole, parts);
   }
 
-  /** What a submit of `uses` would find. */
-  inspect(uses: Iterable<object>): Availability {
+  /** What a submit of `uses` would find; `meet` is shown every buffer among them. */
+  inspect(uses: Iterable<object>, meet?: (buffer: ScheduledBuffer) => void): Availability {
     let worst: Availability = 'available';
     for (const use of uses) {
-      const found = this.#inspectOne(use);
-      if (found === 'fleeting') return found;
-      if (found === 'unavailable') worst = found;
+      const found = this.#inspectOne(use, meet);
+      if (found === 'fleeting') worst = found;
+      else if (found === 'unavailable' && worst === 'available') worst = found;
     }
     return worst;
   }
 
-  #inspectOne(use: object): Availability {
+  #inspectOne(use: object, meet: ((buffer: ScheduledBuffer) => void) | undefined): Availability {
+    if (ScheduledBuffer.is(use)) {
+      meet?.(use);
+      return use.isAvailable ? 'available' : 'unavailable';
+    }
     const state = this.#states.get(use);
     if (state !== undefined) return state.isAvailable ? 'available' : 'unavailable';
     const parts = this.#parts.get(use);
-    return parts === undefined ? 'fleeting' : this.inspect(parts);
+    return parts === undefined ? 'fleeting' : this.inspect(parts, meet);
   }
 }
 

@@ -36,7 +36,8 @@ function scheduleAdapter(adapter: GPUAdapter, options: () => ContextOptions): vo
   const native = adapter.requestDevice.bind(adapter);
   const requestDevice = async (descriptor?: GPUDeviceDescriptor): Promise<GPUDevice> => {
     const device = await native(descriptor);
-    scheduleDevice(device, options());
+    const { account } = scheduleDevice(device, options());
+    await account.ready; // Nothing is created before it is known how much may be.
     return device;
   };
   Object.defineProperty(adapter, 'requestDevice', { configurable: true, writable: true, value: requestDevice });

@@ -1,5 +1,28 @@
-import type { DeviceContext } from './device-context.ts';
-import type { ResourceState } from './resources.ts';
+import type { Bytes } from '../base/units.ts';
+import type { NativeBlock } from './device-memory.ts';
+import type { Gate } from './gate.ts';
+import { inherit } from './inherit.ts';
+
+/** What a buffer needs of its device. */
+export interface BufferHome {
+  readonly gate: Gate;
+  /** A native buffer of the same size and usage that is destroyed: the one that was may serve another by now. */
+  standIn(buffer: ScheduledBuffer): GPUBuffer;
+  /** Takes its turn: the buffers are zero from then on. */
+  clear(buffers: Iterable<ScheduledBuffer>): void;
+  /** The program is through with the buffer. `isUnmapped`: nothing is mapped, so the native buffer may serve again. */
+  retire(buffer: ScheduledBuffer, native: GPUBuffer, isUnmapped: boolean): void;
+}
+
+export interface BufferIdentity {
+  readonly size: Bytes;
+  readonly usage: GPUFlagsConstant;
+  readonly label: string;
+  /** `undefined`: not counted and never used again (WebGPU refused it). */
+  readonly block: NativeBlock | undefined;
+  /** Whether what an earlier owner wrote must not be seen. */
+  readonly isDirty: boolean;
+}
 
 /** A `mapAsync` that waits in the gate. */
 interface WaitingMap {
@@ -7,103 +30,168 @@ interface WaitingMap {
   isCancelled: boolean;
 }
 
-/** What the program did to a buffer, also where the device does not know it yet. */
-class BufferState implements ResourceState {
-  readonly buffer: GPUBuffer;
-  readonly #nativeMapState: () => GPUBufferMapState;
-  readonly waitingMaps: WaitingMap[] = [];
+/**
+ * One life of a native buffer, as the program sees it. The native one may have served before and may be larger; mapping and destruction take their
+ * turn in the gate while anything waits there. Passes for a `GPUBuffer` wherever a scheduled device is asked.
+ */
+export class ScheduledBuffer {
+  readonly #home: BufferHome;
+  readonly #native: GPUBuffer;
+  readonly #identity: BufferIdentity;
+  /** What the native buffer has. */
+  readonly #capacity: Bytes;
+  readonly #waitingMaps: WaitingMap[] = [];
   /** `unmap` or `destroy` waits in the gate; for the program the mapping is over. */
-  isUnmapWaiting = false;
-  isDestroyed = false;
+  #isUnmapWaiting = false;
+  #standIn: GPUBuffer | undefined;
+  #label: string;
+  #isDestroyed = false;
+  isDirty: boolean;
 
-  constructor(buffer: GPUBuffer, nativeMapState: () => GPUBufferMapState) {
-    this.buffer = buffer;
-    this.#nativeMapState = nativeMapState;
+  constructor(home: BufferHome, native: GPUBuffer, identity: BufferIdentity) {
+    this.#home = home;
+    this.#native = native;
+    this.#identity = identity;
+    this.#capacity = native.size;
+    this.#label = identity.label;
+    this.isDirty = identity.isDirty;
+  }
+
+  /** What WebGPU is handed for it; everything that is not a buffer of ours stays what it is. */
+  static native<T>(object: T): T {
+    return ScheduledBuffer.is(object) ? (object.native as T) : object;
+  }
+
+  static is(object: unknown): object is ScheduledBuffer {
+    return typeof object === 'object' && object !== null && #native in object;
+  }
+
+  /** What WebGPU is handed. */
+  get native(): GPUBuffer {
+    return this.#isDestroyed ? this.#destroyed : this.#native;
+  }
+
+  get size(): Bytes { return this.#identity.size; }
+  get usage(): GPUFlagsConstant { return this.#identity.usage; }
+  get block(): NativeBlock | undefined { return this.#identity.block; }
+  get label(): string { return this.#label; }
+  set label(label: string) {
+    this.#label = String(label);
+    if (!this.#isDestroyed) this.#native.label = this.#label;
+  }
+
+  get isDestroyed(): boolean {
+    return this.#isDestroyed;
+  }
+
+  /** As the program sees it: what it called counts, also when the call still waits in the gate. */
+  get isAvailable(): boolean {
+    return !this.#isDestroyed && this.mapState === 'unmapped';
   }
 
   get mapState(): GPUBufferMapState {
-    if (this.waitingMaps.length > 0) return 'pending';
-    return this.isUnmapWaiting ? 'unmapped' : this.#nativeMapState();
+    if (this.#waitingMaps.length > 0) return 'pending';
+    return this.#isUnmapWaiting || this.#isDestroyed ? 'unmapped' : this.#native.mapState;
   }
 
-  get isAvailable(): boolean {
-    return !this.isDestroyed && this.mapState === 'unmapped';
+  /**
+   * The size to hand WebGPU for a range that starts at `offset`, so that it answers as a buffer of this size would although the native one may be larger: what reaches
+   * beyond the end stays out of bounds, what has no size ends where this ends.
+   */
+  span(offset: number | undefined, size: number | undefined): number | undefined {
+    const { size: whole } = this.#identity;
+    if (this.#capacity === whole) return size;
+    const start = offset ?? 0;
+    const wanted = size ?? Math.max(0, whole - start);
+    return start + wanted > whole ? this.#capacity + 8 : wanted;
   }
 
-  cancelWaitingMaps(why: string): void {
-    for (const waiting of this.waitingMaps.splice(0)) {
+  /** Told of `bytes` that are about to be written at `offset`. Returns where in the native buffer: what reaches beyond the end of this one stays out of bounds. */
+  written(offset: number, bytes: Bytes): number {
+    const { size } = this.#identity;
+    if (offset === 0 && bytes === size) this.isDirty = false;
+    else if (bytes > 0) this.#clean();
+    return this.#capacity !== size && offset + bytes > size ? this.#capacity : offset;
+  }
+
+  mapAsync(mode: GPUMapModeFlags, offset?: number, size?: number): Promise<undefined> {
+    const { gate } = this.#home;
+    this.#clean();
+    const map = (): Promise<undefined> => this.native.mapAsync(mode, offset, this.span(offset, size));
+    if (gate.isIdle) return map();
+    return new Promise((resolve, reject) => {
+      const waiting: WaitingMap = { reject, isCancelled: false };
+      this.#waitingMaps.push(waiting);
+      gate.enqueue(() => {
+        if (waiting.isCancelled) return;
+        this.#waitingMaps.splice(this.#waitingMaps.indexOf(waiting), 1);
+        resolve(map());
+      }, false);
+    });
+  }
+
+  getMappedRange(offset?: number, size?: number): ArrayBuffer {
+    const mapped = this.#isUnmapWaiting ? this.#destroyed : this.native;
+    return mapped.getMappedRange(offset, this.span(offset, size));
+  }
+
+  unmap(): undefined {
+    this.#cancelWaitingMaps('the buffer was unmapped before its mapping was ready');
+    const { gate } = this.#home;
+    if (this.#isDestroyed) return;
+    if (!gate.hasHazard) return this.#native.unmap();
+    this.#isUnmapWaiting = true;
+    gate.enqueue(() => {
+      this.#isUnmapWaiting = false;
+      this.#native.unmap();
+    }, false);
+  }
+
+  destroy(): undefined {
+    if (this.#isDestroyed) return;
+    this.#cancelWaitingMaps('the buffer was destroyed before its mapping was ready');
+    const isWaiting = this.#isUnmapWaiting || (this.#home.gate.hasHazard && this.#native.mapState !== 'unmapped');
+    // Content that is mapped goes now; what waits in the gate still needs the buffer itself.
+    if (!isWaiting && this.#native.mapState !== 'unmapped') this.#native.unmap();
+    this.#isDestroyed = true;
+    this.#home.retire(this, this.#native, !isWaiting);
+  }
+
+  get #destroyed(): GPUBuffer {
+    return (this.#standIn ??= this.#home.standIn(this));
+  }
+
+  /** What an earlier owner left goes before anything of it could be seen. */
+  #clean(): void {
+    if (!this.isDirty || this.#isDestroyed) return;
+    this.isDirty = false;
+    this.#home.clear([this]);
+  }
+
+  #cancelWaitingMaps(why: string): void {
+    for (const waiting of this.#waitingMaps.splice(0)) {
       waiting.isCancelled = true;
       waiting.reject(new DOMException(why, 'AbortError'));
     }
   }
 }
 
-/**
- * The prototype that buffers of one scheduled device get: a real `GPUBuffer` whose mapping and destruction take their turn
- * in the gate while anything waits there.
- */
-export function bufferPrototype(context: DeviceContext, native: GPUBuffer): object {
-  const { gate, resources } = context;
-  const base = Object.getPrototypeOf(native) as GPUBuffer;
-  const nativeMapState = Object.getOwnPropertyDescriptor(base, 'mapState')!.get!;
-  const { mapAsync, getMappedRange, unmap, destroy } = base;
-  const states = new WeakMap<GPUBuffer, BufferState>();
-  const bytesFreed = new WeakSet<GPUBuffer>();
-
-  const stateOf = (buffer: GPUBuffer): BufferState => {
-    let state = states.get(buffer);
-    if (state === undefined) {
-      state = new BufferState(buffer, () => nativeMapState.call(buffer) as GPUBufferMapState);
-      states.set(buffer, state);
-      resources.register(buffer, state);
-    }
-    return state;
-  };
-
-  return Object.create(base, {
-    mapState: { configurable: true, enumerable: true, get(this: GPUBuffer) { return stateOf(this).mapState; } },
-    mapAsync: method(function (this: GPUBuffer, ...args: Parameters<GPUBuffer['mapAsync']>): Promise<undefined> {
-      if (gate.isIdle) return mapAsync.apply(this, args);
-      const state = stateOf(this);
-      return new Promise((resolve, reject) => {
-        const waiting: WaitingMap = { reject, isCancelled: false };
-        state.waitingMaps.push(waiting);
-        gate.enqueue(() => {
-          if (waiting.isCancelled) return;
-          state.waitingMaps.splice(state.waitingMaps.indexOf(waiting), 1);
-          resolve(mapAsync.apply(this, args));
-        }, false);
-      });
-    }),
-    getMappedRange: method(function (this: GPUBuffer, ...args: [number?, number?]): ArrayBuffer {
-      if (stateOf(this).isUnmapWaiting) throw new DOMException('the buffer is not mapped', 'OperationError');
-      return getMappedRange.apply(this, args);
-    }),
-    unmap: method(function (this: GPUBuffer): undefined {
-      const state = stateOf(this);
-      state.cancelWaitingMaps('the buffer was unmapped before its mapping was ready');
-      if (!gate.hasHazard) return unmap.call(this);
-      state.isUnmapWaiting = true;
-      gate.enqueue(() => {
-        state.isUnmapWaiting = false;
-        unmap.call(this);
-      }, false);
-    }),
-    destroy: method(function (this: GPUBuffer): undefined {
-      const state = stateOf(this);
-      state.cancelWaitingMaps('the buffer was destroyed before its mapping was ready');
-      if (!bytesFreed.has(this)) {
-        bytesFreed.add(this);
-        context.account(-this.size);
-      }
-      state.isDestroyed = true;
-      if (gate.isIdle) return destroy.call(this);
-      // Content that is mapped goes now; what waits in the gate still needs the buffer itself.
-      if (!gate.hasHazard) unmap.call(this);
-      else state.isUnmapWaiting = true;
-      gate.enqueue(() => destroy.call(this), false);
-    }),
-  }) as object;
+/** What a bind group refers to, with buffers of ours replaced by native ones. */
+export function nativeEntry(entry: GPUBindGroupEntry): GPUBindGroupEntry {
+  const { binding, resource } = entry;
+  if (ScheduledBuffer.is(resource)) return { binding, resource: bindingOf(resource, { buffer: resource as unknown as GPUBuffer }) };
+  const { buffer } = resource as GPUBufferBinding;
+  return ScheduledBuffer.is(buffer) ? { binding, resource: bindingOf(buffer, resource as GPUBufferBinding) } : entry;
 }
 
-const method = (value: (...args: never[]) => unknown): PropertyDescriptor => ({ configurable: true, enumerable: true, writable: true, value });
+function bindingOf(buffer: ScheduledBuffer, { offset, size }: GPUBufferBinding): GPUBufferBinding {
+  const span = buffer.span(offset, size);
+  return { buffer: buffer.native, ...(offset !== undefined && { offset }), ...(span !== undefined && { size: span }) };
+}
+
+/** One end of a copy between a buffer and a texture. */
+export function nativeCopy(info: GPUTexelCopyBufferInfo): GPUTexelCopyBufferInfo {
+  return ScheduledBuffer.is(info?.buffer) ? { ...info, buffer: ScheduledBuffer.native(info.buffer) } : info;
+}
+
+export const joinBuffer = (native: object): void => inherit(ScheduledBuffer, native);

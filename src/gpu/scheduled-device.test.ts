@@ -9,7 +9,7 @@ Object.assign(globalThis, globals);
 const gpu = create(['backend=null']);
 
 const passing: Switch = {
-  open: () => ({ ready: () => undefined, released: () => undefined, recalled: () => undefined, done: () => undefined, timed: () => undefined, bufferBytes: () => undefined, closed: () => undefined }),
+  open: () => ({ ready: () => undefined, released: () => undefined, recalled: () => undefined, done: () => undefined, timed: () => undefined, closed: () => undefined }),
 };
 
 type Observed = unknown[];

@@ -1,23 +1,20 @@
 import { joinComputePass } from './compute-pass.ts';
 import { CuttingEncoder, joinCommandEncoder } from './cutting-encoder.ts';
 import { type ContextOptions, DeviceContext, type NativeDevice } from './device-context.ts';
-import type { Gate } from './gate.ts';
 import { joinRenderEncoders, TrackedBundleEncoder } from './render-pass.ts';
 import { Destroyable } from './resources.ts';
-import { bufferPrototype } from './scheduled-buffer.ts';
+import { joinBuffer, nativeEntry, ScheduledBuffer } from './scheduled-buffer.ts';
 import { scheduleQueue } from './scheduled-queue.ts';
 
 /**
  * Makes a real device a scheduled one: its own methods are wrapped, the object stays the same. To be called before anything
  * else uses the device. Costs a few microseconds per encoder, buffer and submit; without a scheduler nothing waits.
  */
-export function scheduleDevice(device: GPUDevice, options: ContextOptions): Gate {
+export function scheduleDevice(device: GPUDevice, options: ContextOptions): DeviceContext {
   joinPrototypes();
   const context = new DeviceContext(nativeOf(device), options);
-  const { gate, scopes, resources } = context;
+  const { gate, scopes, resources, memory, buffers, textures } = context;
   const native = {
-    createBuffer: device.createBuffer.bind(device),
-    createTexture: device.createTexture.bind(device),
     createQuerySet: device.createQuerySet.bind(device),
     createBindGroup: device.createBindGroup.bind(device),
     createShaderModule: device.createShaderModule.bind(device),
@@ -25,25 +22,6 @@ export function scheduleDevice(device: GPUDevice, options: ContextOptions): Gate
     createComputePipelineAsync: device.createComputePipelineAsync.bind(device),
     createRenderBundleEncoder: device.createRenderBundleEncoder.bind(device),
     destroy: device.destroy.bind(device),
-  };
-
-  let buffers: object | undefined;
-  const createBuffer = (descriptor: GPUBufferDescriptor): GPUBuffer => {
-    const buffer = native.createBuffer(descriptor);
-    buffers ??= bufferPrototype(context, buffer);
-    Object.setPrototypeOf(buffer, buffers);
-    void buffer.mapState; // Registers it.
-    context.account(buffer.size);
-    return buffer;
-  };
-
-  let textures: object | undefined;
-  const createTexture = (descriptor: GPUTextureDescriptor): GPUTexture => {
-    const texture = native.createTexture(descriptor);
-    textures ??= texturePrototype(context, texture);
-    Object.setPrototypeOf(texture, textures);
-    resources.register(texture, new Destroyable());
-    return texture;
   };
 
   let querySets: object | undefined;
@@ -56,7 +34,7 @@ export function scheduleDevice(device: GPUDevice, options: ContextOptions): Gate
   };
 
   const createBindGroup = (descriptor: GPUBindGroupDescriptor): GPUBindGroup => {
-    const group = native.createBindGroup(descriptor);
+    const group = native.createBindGroup({ ...descriptor, entries: Array.from(descriptor.entries, nativeEntry) });
     resources.compose(group, partsOf(descriptor.entries));
     return group;
   };
@@ -74,15 +52,23 @@ export function scheduleDevice(device: GPUDevice, options: ContextOptions): Gate
   };
 
   Object.assign(device, {
-    createBuffer, createTexture, createQuerySet, createBindGroup, createShaderModule,
+    createBuffer: (descriptor: GPUBufferDescriptor) => buffers.create(descriptor),
+    createTexture: (descriptor: GPUTextureDescriptor) => textures.create(descriptor),
+    createQuerySet, createBindGroup, createShaderModule,
     createComputePipeline: (descriptor: GPUComputePipelineDescriptor) => named(native.createComputePipeline(descriptor), descriptor),
     createComputePipelineAsync: (descriptor: GPUComputePipelineDescriptor) =>
       native.createComputePipelineAsync(descriptor).then((pipeline) => named(pipeline, descriptor)),
     createRenderBundleEncoder: (descriptor: GPURenderBundleEncoderDescriptor) =>
       new TrackedBundleEncoder(native.createRenderBundleEncoder(descriptor), (bundle, parts) => resources.compose(bundle, parts)),
     createCommandEncoder: (descriptor?: GPUCommandEncoderDescriptor) => new CuttingEncoder(context, descriptor),
-    pushErrorScope: (filter: GPUErrorFilter) => scopes.push(filter),
-    popErrorScope: () => scopes.pop(),
+    pushErrorScope: (filter: GPUErrorFilter) => {
+      memory.closeScope();
+      scopes.push(filter);
+    },
+    popErrorScope: () => {
+      memory.closeScope();
+      return scopes.pop();
+    },
     destroy: () => {
       native.destroy();
       gate.close();
@@ -90,13 +76,15 @@ export function scheduleDevice(device: GPUDevice, options: ContextOptions): Gate
   });
   scheduleQueue(device.queue, context);
   void device.lost.then(() => gate.close());
-  return gate;
+  return context;
 }
 
 function nativeOf(device: GPUDevice): NativeDevice {
   const { queue } = device;
   return {
     device,
+    createBuffer: device.createBuffer.bind(device),
+    createTexture: device.createTexture.bind(device),
     createCommandEncoder: device.createCommandEncoder.bind(device),
     pushErrorScope: device.pushErrorScope.bind(device),
     popErrorScope: device.popErrorScope.bind(device),
@@ -108,31 +96,16 @@ function nativeOf(device: GPUDevice): NativeDevice {
 function joinPrototypes(): void {
   joinCommandEncoder(GPUCommandEncoder.prototype);
   joinComputePass(GPUComputePassEncoder.prototype);
+  joinBuffer(GPUBuffer.prototype);
   joinRenderEncoders(GPURenderPassEncoder.prototype, GPURenderBundleEncoder.prototype);
 }
 
-function texturePrototype(context: DeviceContext, native: GPUTexture): object {
-  const base = Object.getPrototypeOf(native) as GPUTexture;
-  const { createView } = base;
-  return Object.create(base, {
-    destroy: destroyInTurn(context, native),
-    createView: {
-      configurable: true, enumerable: true, writable: true,
-      value(this: GPUTexture, descriptor?: GPUTextureViewDescriptor) {
-        const view = createView.call(this, descriptor);
-        context.resources.compose(view, [this]);
-        return view;
-      },
-    },
-  }) as object;
-}
-
 /** What waits in the gate still needs the resource, so its end takes a turn. */
-function destroyInTurn({ gate, resources }: DeviceContext, native: GPUTexture | GPUQuerySet): PropertyDescriptor {
-  const { destroy } = Object.getPrototypeOf(native) as GPUTexture | GPUQuerySet;
+function destroyInTurn({ gate, resources }: DeviceContext, native: GPUQuerySet): PropertyDescriptor {
+  const { destroy } = Object.getPrototypeOf(native) as GPUQuerySet;
   return {
     configurable: true, enumerable: true, writable: true,
-    value(this: GPUTexture) {
+    value(this: GPUQuerySet) {
       const state = resources.state(this);
       if (state instanceof Destroyable) state.isAvailable = false;
       if (gate.isIdle) destroy.call(this);
@@ -145,8 +118,8 @@ function destroyInTurn({ gate, resources }: DeviceContext, native: GPUTexture | 
 function partsOf(entries: Iterable<GPUBindGroupEntry>): object[] {
   const parts: object[] = [];
   for (const { resource } of entries) {
-    if (resource instanceof GPUSampler) continue;
-    parts.push('buffer' in resource ? resource.buffer : resource);
+    if (ScheduledBuffer.is(resource)) parts.push(resource);
+    else if (!(resource instanceof GPUSampler)) parts.push('buffer' in resource ? resource.buffer : resource);
   }
   return parts;
 }

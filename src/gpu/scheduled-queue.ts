@@ -1,21 +1,31 @@
 import { bytesOf } from './compute-pass.ts';
 import type { DeviceContext } from './device-context.ts';
 import type { FinishedCommands, Piece } from './piece.ts';
+import { ScheduledBuffer } from './scheduled-buffer.ts';
 
 /** Wraps the queue's own methods; everything takes its turn while anything waits in the gate. */
 export function scheduleQueue(queue: GPUQueue, context: DeviceContext): void {
-  const { gate, resources, native } = context;
+  const { gate, resources, native, buffers } = context;
   const isUnavailable = (resource: object): boolean => resources.inspect([resource]) === 'unavailable';
-
-  const submit = (buffers: Iterable<GPUCommandBuffer>): undefined => {
-    const commands = [...buffers];
+  const submit = (commandBuffers: Iterable<GPUCommandBuffer>): undefined => {
+    const commands = [...commandBuffers];
     const finished = commands.map((buffer) => context.commands(buffer));
     if (!finished.every((known) => known !== undefined)) return native.submit(commands); // Not command buffers of this device: WebGPU says so.
-    const availability = resources.inspect(usesOf(finished));
+    const dirty: ScheduledBuffer[] = [];
+    let isDestroyed = false;
+    const availability = resources.inspect(usesOf(finished), (buffer) => {
+      isDestroyed ||= buffer.isDestroyed;
+      if (!buffer.isDirty || buffer.isDestroyed) return;
+      buffer.isDirty = false;
+      dirty.push(buffer);
+    });
+    // Also what the submit itself overwrites: WebGPU may yet refuse it, and then an earlier owner's words would be seen.
+    if (dirty.length > 0) buffers.clear(dirty);
     const isRepeated = finished.some((one) => one.isSpent) || new Set(commands).size < commands.length;
     const pieces = finished.flatMap((one) => one.pieces);
     gate.submit({
-      commands: pieces.map((piece) => piece.commands),
+      // A destroyed buffer may serve another life by now: only for WebGPU, not for the program.
+      commands: [...pieces.map((piece) => piece.commands), ...(isDestroyed ? [buffers.refusing()] : [])],
       pieces,
       proof: availability === 'available' && !isRepeated ? proofOf(finished) : undefined,
       cannotWait: availability === 'fleeting',
@@ -26,11 +36,14 @@ export function scheduleQueue(queue: GPUQueue, context: DeviceContext): void {
 
   const nativeWriteBuffer = queue.writeBuffer.bind(queue);
   const writeBuffer = (buffer: GPUBuffer, offset: number, data: GPUAllowSharedBufferSource, dataOffset?: number, size?: number): void => {
-    if (gate.isIdle) return nativeWriteBuffer(buffer, offset, data, dataOffset, size);
+    const part = partOf(data, dataOffset, size);
+    const at = ScheduledBuffer.is(buffer) && part !== undefined ? buffer.written(offset, part.length * part.unit) : offset;
+    const target = ScheduledBuffer.native(buffer);
+    if (gate.isIdle) return nativeWriteBuffer(target, at, data, dataOffset, size);
     const contents = contentsOf(data, dataOffset, size);
     // What WebGPU refuses at once, it refuses at once here too.
-    if (contents === undefined || contents.length % 4 !== 0) return nativeWriteBuffer(buffer, offset, data, dataOffset, size);
-    gate.enqueue(() => nativeWriteBuffer(buffer, offset, contents), isUnavailable(buffer));
+    if (contents === undefined || contents.length % 4 !== 0) return nativeWriteBuffer(target, at, data, dataOffset, size);
+    gate.enqueue(() => nativeWriteBuffer(target, at, contents), isUnavailable(buffer));
   };
 
   const nativeWriteTexture = queue.writeTexture.bind(queue);
@@ -93,6 +106,12 @@ function proofOf(finished: readonly FinishedCommands[]): Promise<boolean> | true
 
 /** A copy, as the data may change before its turn; `undefined` for what WebGPU will not take. */
 function contentsOf(data: unknown, dataOffset: number | undefined, size: number | undefined): Uint8Array<ArrayBuffer> | undefined {
+  const part = partOf(data, dataOffset, size);
+  return part && bytesOf(data as GPUAllowSharedBufferSource, part.start, part.length);
+}
+
+/** Which elements of the data are meant; `undefined` for what WebGPU will not take. */
+function partOf(data: unknown, dataOffset: number | undefined, size: number | undefined): { start: number; length: number; unit: number } | undefined {
   const isBytes = ArrayBuffer.isView(data) || data instanceof ArrayBuffer || (typeof SharedArrayBuffer !== 'undefined' && data instanceof SharedArrayBuffer);
   if (!isBytes) return undefined;
   const bytes = data as GPUAllowSharedBufferSource;
@@ -100,7 +119,7 @@ function contentsOf(data: unknown, dataOffset: number | undefined, size: number 
   const start = dataOffset ?? 0;
   const length = size ?? bytes.byteLength / unit - start;
   const fits = Number.isInteger(start) && Number.isInteger(length) && start >= 0 && length >= 0 && (start + length) * unit <= bytes.byteLength;
-  return fits ? bytesOf(bytes, start, length) : undefined;
+  return fits ? { start, length, unit } : undefined;
 }
 
 /** A copy of where to write, as the application may use its object again. */

@@ -36,6 +36,8 @@ export interface SubmitTurn extends Turn {
   /** How many slices the scheduler was told of; 0 while that waits for the proof. */
   slices: number;
   next: number;
+  /** How many submits there were, with this one. */
+  readonly number: number;
 }
 
 /** Predicted GPU time of pieces, whole. */

@@ -1,4 +1,4 @@
-import type { Clock } from './scheduler-loop.ts';
+import type { Clock } from './clock.ts';
 
 /** The clock of the thread this is called in, counting from `timeOrigin` (epoch milliseconds), so that a scheduler that takes over goes on where the last one was. */
 export const browserClock = (timeOrigin: number): Clock => ({

@@ -5,11 +5,11 @@ import { browserClock } from './browser-clock.ts';
 import { SchedulerLoop } from './scheduler-loop.ts';
 
 /** A scheduler in this thread: the same core and the same messages, without a worker between. Its trace goes nowhere. */
-export function scheduleOwnThread(): Port<ToScheduler, FromScheduler> {
+export function scheduleOwnThread(): { readonly port: Port<ToScheduler, FromScheduler>; readonly loop: SchedulerLoop } {
   const loop = new SchedulerLoop({
     clock: browserClock(performance.timeOrigin), timeOrigin: performance.timeOrigin, lock: '', recorder: new TraceRecorder(1), tellPage: () => undefined,
   });
   const [near, far] = localPorts<ToScheduler, FromScheduler>();
   loop.attach(far);
-  return near;
+  return { port: near, loop };
 }

@@ -8,16 +8,10 @@ import { Scheduler } from '../core/scheduler.ts';
 import type { TraceRecorder } from '../trace/recorder.ts';
 import type { FromScheduler, GateIndex, PageToScheduler, SchedulerToPage, ToScheduler } from '../wire/messages.ts';
 import { type Port, typedPort } from '../wire/port.ts';
+import type { Clock } from './clock.ts';
+import { MemoryDesk } from './memory-desk.ts';
 import { ThreadPort } from './thread-port.ts';
 import { TraceWriter } from './trace-writer.ts';
-
-/** The world outside the core, as a parameter. */
-export interface Clock {
-  /** Since the scheduler's start. */
-  now(): Micros;
-  /** Calls back once, not before `delay` has passed; the returned function calls it off. */
-  after(delay: Micros, call: () => void): () => void;
-}
 
 export interface LoopOptions {
   readonly clock: Clock;
@@ -40,6 +34,7 @@ export class SchedulerLoop {
   readonly #lock: string;
   readonly #tellPage: (message: SchedulerToPage) => void;
   readonly #trace: TraceWriter;
+  readonly #memory: MemoryDesk;
   readonly #ports = new Set<ThreadPort>();
   readonly #gates = new Map<GateId, { readonly port: ThreadPort; readonly index: GateIndex }>();
   readonly #lanes = new Map<LaneId, { readonly thread: ThreadPort; isOpen: boolean }>();
@@ -54,6 +49,7 @@ export class SchedulerLoop {
     this.#lock = lock;
     this.#tellPage = tellPage;
     this.#trace = new TraceWriter(recorder);
+    this.#memory = new MemoryDesk(clock, tellPage);
   }
 
   /** Takes the port of a thread that holds gates, and perhaps a lane. */
@@ -86,7 +82,15 @@ export class SchedulerLoop {
       case 'lane-closed': this.#closeLane(message.lane); return;
       case 'attach': this.attach(typedPort(message.port), message.lane); return;
       case 'tuned': this.#step(message); return;
-      case 'tenant-set': this.#step({ ...message, tenant: message.tenant as never }); return;
+      case 'tenant-set': {
+        const { tenant, weight, slots } = message;
+        this.#memory.fromPage(message);
+        this.#step({ kind: 'tenant-set', tenant: tenant as never, ...(weight !== undefined && { weight }), ...(slots !== undefined && { slots }) });
+        return;
+      }
+      case 'budget-set':
+      case 'surroundings-changed': this.#memory.fromPage(message); return;
+      case 'memory-wanted': this.#tellPage({ kind: 'memory', request: message.request, report: this.#memory.report }); return;
       case 'policy-written': void this.#definePolicy(message.url); return;
       default: unreachable(message);
     }
@@ -109,6 +113,7 @@ export class SchedulerLoop {
         thread.gates.set(message.gate, { gate, tenant: message.tenant });
         this.#gates.set(gate, { port: thread, index: message.gate });
         this.#step({ kind: 'gate-opened', gate, tenant: message.tenant as never, priority: message.priority });
+        this.#memory.open(gate, { index: message.gate, tenant: message.tenant, send: (told) => thread.send(told) }, message.lease);
         return;
       }
       case 'gate-closed': this.#closeGate(thread, message.gate); return;
@@ -131,7 +136,15 @@ export class SchedulerLoop {
         return;
       }
       case 'slices-timed': this.#trace.timed(thread.gates.get(message.gate)?.tenant, message.slices, thread); return;
-      case 'buffer-bytes': this.#trace.bytes(thread.gates.get(message.gate)?.tenant, message.bytes, this.#clock.now()); return;
+      case 'memory-reported':
+      case 'memory-asked':
+      case 'memory-ran-out': {
+        const known = thread.gates.get(message.gate);
+        if (known === undefined) return;
+        this.#memory.fromDevice(known.gate, message);
+        if (message.kind === 'memory-reported') this.#trace.bytes(known.tenant, message.figures.live + message.figures.idle, this.#clock.now());
+        return;
+      }
       case 'lane-opened': {
         const known = thread.gates.get(message.gate);
         if (!known) return;
@@ -242,6 +255,7 @@ export class SchedulerLoop {
     if (known === undefined) return;
     thread.gates.delete(index);
     this.#gates.delete(known.gate);
+    this.#memory.close(known.gate);
     this.#step({ kind: 'gate-closed', gate: known.gate });
   }
 }

@@ -1,4 +1,4 @@
-import type { Gate } from '../gpu/gate.ts';
+import type { DeviceContext } from '../gpu/device-context.ts';
 import { PortSwitch, threadNow } from '../gpu/port-switch.ts';
 import { scheduleDevice } from '../gpu/scheduled-device.ts';
 import type { Failure, Outcome } from '../wire/failure.ts';
@@ -33,7 +33,7 @@ export class OnnxLane implements LaneControl {
   #options: LaneOptions | undefined;
   #page: Port<LaneToPage, PageToLane> | undefined;
   #switch: PortSwitch | undefined;
-  #gate: Gate | undefined;
+  #context: DeviceContext | undefined;
   #runtime: OnnxRuntime | undefined;
   #isLost = false;
 
@@ -57,9 +57,11 @@ export class OnnxLane implements LaneControl {
     if (!requested.ok) return requested;
     const device = requested.value;
     const { tenant, priority } = options;
-    this.#gate = scheduleDevice(device, { tenant, priority, switch: this.#switch, now: threadNow });
+    const unload = async (): Promise<void> => this.#runtime?.unloadIdle();
+    this.#context = scheduleDevice(device, { tenant, priority, switch: this.#switch, now: threadNow, memory: { unload } });
     this.#tellLane();
-    this.#runtime = await openOnnx(device, this.#onnxOptions);
+    await this.#context.account.ready; // Nothing is created before it is known how much may be.
+    this.#runtime = await openOnnx(device, { ...this.#onnxOptions, memory: this.#context });
     void device.lost.then(({ reason, message }) => this.#lose({ code: 'device-lost', reason, detail: message }));
     return { ok: true, value: null };
   }
@@ -68,7 +70,7 @@ export class OnnxLane implements LaneControl {
     const before = this.#switch;
     this.#switch = this.#connect(scheduler);
     before?.moveTo(this.#switch);
-    if (this.#gate !== undefined) this.#tellLane();
+    if (this.#context !== undefined) this.#tellLane();
   }
 
   async load({ bytes, ...options }: LoadRequest): Promise<Outcome<LoadedModel>> {
@@ -130,7 +132,7 @@ export class OnnxLane implements LaneControl {
     const op = this.#pending(id);
     if (op.isStarted) return; // A scheduler that took over does not know.
     op.isStarted = true;
-    this.#gate!.attribute(id, priority);
+    this.#context!.gate.attribute(id, priority);
     this.#switch!.tell({ kind: 'op-started', op: id, at: threadNow() });
     if (op.feed !== undefined) void this.#run(id, op);
   }

@@ -1,14 +1,17 @@
 import { env } from 'onnxruntime-web/webgpu';
 
+import type { Bytes } from '../base/units.ts';
+import type { Sizing } from '../memory/size-class.ts';
 import type { Failure, Outcome } from '../wire/failure.ts';
+import type { Refusal } from '../wire/memory.ts';
 import type { LoadedModel } from '../wire/messages.ts';
 import type { Feeds, Tensor, TensorInfo } from '../wire/tensor.ts';
 import { checkModel, checkSizes } from './check-model.ts';
 import { checkFeeds, fixDimensions } from './feeds.ts';
 import { instance } from './lock.ts';
 import { classify, gpuFailure } from './ort-error.ts';
-import { readHeader, type ModelHeader } from './proto.ts';
-import { Session } from './session.ts';
+import { readHeader } from './proto.ts';
+import { identityOf, Session } from './session.ts';
 
 export interface LoadOptions {
   /** For people. */
@@ -17,6 +20,16 @@ export interface LoadOptions {
   readonly freeDimensions?: Readonly<Record<string, number>> | undefined;
   /** Which layout is right, and which is fast, differs by model and device: onnxruntime-web 1.30 computes some convolutions wrongly in NHWC, its default, and some in NCHW. */
   readonly preferredLayout?: 'NHWC' | 'NCHW' | undefined;
+  /** Whether its weights stay on the GPU also when memory is short and nobody runs it. Default: no. */
+  readonly pinned?: boolean | undefined;
+}
+
+/** What the runtime asks of the memory of its device. */
+export interface RuntimeMemory {
+  readonly account: {
+    reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }>;
+  };
+  readonly buffers: { sizing: Sizing };
 }
 
 export interface RunHooks {
@@ -33,6 +46,8 @@ export interface OnnxRuntime {
   run(model: number, feeds: Feeds, hooks: RunHooks): Promise<Outcome<Record<string, Tensor>>>;
   /** Frees the model after the runs asked before; unknown numbers are ignored. */
   release(model: number): Promise<void>;
+  /** Takes the weights of models that nobody runs off the GPU, but for pinned ones; their next run brings them back. */
+  unloadIdle(): Promise<void>;
   /**
    * Why the lane worker should be replaced, or `undefined`. Either nothing will load or run in this thread again, or the GPU refused a buffer: then
    * runs may still succeed, and those that do are right.
@@ -43,30 +58,48 @@ export interface OnnxRuntime {
 export interface OnnxOptions {
   /** As `wasm-paths.ts` gives it. */
   readonly wasmPaths: { readonly wasm: string };
+  /** Of a scheduled device; without it memory is what the device gives. */
+  readonly memory?: RuntimeMemory | undefined;
 }
 
 /**
  * Opens onnxruntime-web on `device`, which may be a scheduled one; use `requestOnnxDevice` for its limits. WASM is fetched when the first model loads. A lost
  * device ends every outcome with `device-lost`; the runtime does not recover, since onnxruntime cannot change devices.
  */
-export async function openOnnx(device: GPUDevice, { wasmPaths }: OnnxOptions): Promise<OnnxRuntime> {
+export async function openOnnx(device: GPUDevice, { wasmPaths, memory }: OnnxOptions): Promise<OnnxRuntime> {
   env.wasm.wasmPaths = { wasm: wasmPaths.wasm };
   env.wasm.numThreads = 1;
-  return new DeviceRuntime(device);
+  return new DeviceRuntime(device, memory);
+}
+
+interface SharedSession {
+  readonly key: string;
+  readonly session: Session;
+  /** So many loaded models stand for it. */
+  models: number;
+  /** Runs under way. */
+  runs: number;
+  usedAt: number;
+  isPinned: boolean;
 }
 
 class DeviceRuntime implements OnnxRuntime {
   readonly #device: GPUDevice;
-  readonly #sessions = new Map<number, Session>();
+  readonly #memory: RuntimeMemory | undefined;
+  /** The same model loaded twice is one session. */
+  readonly #models = new Map<number, SharedSession>();
+  readonly #sessions = new Map<string, SharedSession>();
   /** Who wants to hear of errors that the device reports to nobody: everything between its first command and its last result. */
   readonly #watches = new Set<{ failure: Failure | undefined }>();
   readonly #unsettled = new Set<(failure: Failure) => void>();
   #lost: Failure | undefined;
   #unsound: string | undefined;
-  #models = 0;
+  #modelCount = 0;
+  #useCount = 0;
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, memory: RuntimeMemory | undefined) {
     this.#device = device;
+    this.#memory = memory;
     device.addEventListener('uncapturederror', ({ error }) => {
       for (const watch of this.#watches) watch.failure ??= gpuFailure(error);
     });
@@ -89,45 +122,77 @@ class DeviceRuntime implements OnnxRuntime {
     const refusal = checkSizes(freeDimensions) ?? checkModel(bytes, header, this.#device.limits);
     if (refusal !== undefined) return failed(refusal);
     const inputs = header.inputs.map((input) => fixDimensions(input, freeDimensions));
-    const session = new Session(this.#device, { bytes, header, freeDimensions, preferredLayout }, inputs);
-    return this.#settle(undefined, this.#load(session, header, freeDimensions));
+    const source = { bytes, header, freeDimensions, preferredLayout };
+    const key = await identityOf(source);
+    const known = this.#sessions.get(key);
+    const shared = known ?? { key, session: new Session(this.#device, source, inputs), models: 0, runs: 0, usedAt: 0, isPinned: false };
+    this.#sessions.set(key, shared);
+    shared.models += 1;
+    shared.isPinned ||= options.pinned === true;
+    const outcome = await this.#settle(undefined, this.#load(shared));
+    if (!outcome.ok) {
+      await this.#leave(shared);
+      return outcome;
+    }
+    const model = this.#modelCount++;
+    this.#models.set(model, shared);
+    const outputs = header.outputs.map((output) => bare(fixDimensions(output, freeDimensions)));
+    return { ok: true, value: { model, inputs: inputs.map(bare), outputs } };
   }
 
   async run(model: number, feeds: Feeds, { signal, encoded }: RunHooks): Promise<Outcome<Record<string, Tensor>>> {
-    const session = this.#sessions.get(model);
-    if (session === undefined) return failed({ code: 'closed', detail: 'the model was released' });
-    const refusal = checkFeeds(session.inputs, feeds);
+    const shared = this.#models.get(model);
+    if (shared === undefined) return failed({ code: 'closed', detail: 'the model was released' });
+    const refusal = checkFeeds(shared.session.inputs, feeds);
     if (refusal !== undefined) return failed(refusal);
-    return this.#settle(signal, this.#run(session, feeds, signal, encoded));
+    shared.runs += 1;
+    shared.usedAt = this.#useCount += 1;
+    const run = this.#run(shared.session, feeds, signal, encoded).finally(() => (shared.runs -= 1));
+    return this.#settle(signal, run);
   }
 
   async release(model: number): Promise<void> {
-    const session = this.#sessions.get(model);
-    if (session === undefined) return;
-    this.#sessions.delete(model);
-    await this.#drop(session);
+    const shared = this.#models.get(model);
+    if (shared === undefined) return;
+    this.#models.delete(model);
+    await this.#leave(shared);
   }
 
-  async #load(session: Session, header: ModelHeader, sizes: Readonly<Record<string, number>>): Promise<Outcome<LoadedModel>> {
-    const created = await this.#watched(async () => {
-      const opened = await this.#hold(undefined, async () => { await session.open(); return done; });
+  async unloadIdle(): Promise<void> {
+    const idle = [...this.#sessions.values()].filter(({ runs, isPinned, session }) => runs === 0 && !isPinned && session.isOpen);
+    for (const { session } of idle.sort((one, other) => one.usedAt - other.usedAt)) {
+      await this.#atInstance(() => session.release());
+    }
+  }
+
+  async #load({ session }: SharedSession): Promise<Outcome<undefined>> {
+    return this.#watched(async () => {
+      const opened = await this.#hold(undefined, () => this.#open(session));
       // Weights are uploaded by now but perhaps not allocated: what went wrong is known when the GPU has come this far.
       if (opened.ok) await this.#device.queue.onSubmittedWorkDone();
       return opened;
     });
-    if (!created.ok) {
-      await this.#drop(session);
-      return created;
+  }
+
+  /** Makes sure that there is room for the weights before anything of them is created. */
+  async #open(session: Session): Promise<Outcome<undefined>> {
+    if (this.#memory !== undefined) this.#memory.buffers.sizing = session.isDynamic ? 'classes' : 'exact';
+    if (session.isOpen) return done;
+    const room = await this.#memory?.account.reserve(session.weightBytes);
+    if (room?.ok === false) return failed(noRoom(session.weightBytes, room.refusal));
+    try {
+      await session.open();
+      return done;
+    } finally {
+      room?.release();
     }
-    const model = this.#models++;
-    this.#sessions.set(model, session);
-    const outputs = header.outputs.map((output) => bare(fixDimensions(output, sizes)));
-    return { ok: true, value: { model, inputs: session.inputs.map(bare), outputs } };
   }
 
   async #run(session: Session, feeds: Feeds, signal: AbortSignal | undefined, encoded: () => void): Promise<Outcome<Record<string, Tensor>>> {
     return this.#watched(async () => {
-      const submitted = await this.#hold(signal, async () => {
+      const submitted = await this.#hold<() => Promise<Record<string, Tensor>>>(signal, async () => {
+        const opened = await this.#open(session);
+        if (!opened.ok) return opened;
         const outputs = await session.run(feeds);
         return { ok: true, value: session.readBack.submit(outputs) };
       });
@@ -137,12 +202,20 @@ class DeviceRuntime implements OnnxRuntime {
     });
   }
 
+  /** One model less wants the session. */
+  async #leave(shared: SharedSession): Promise<void> {
+    shared.models -= 1;
+    if (shared.models > 0) return;
+    if (this.#sessions.get(shared.key) === shared) this.#sessions.delete(shared.key);
+    await this.#atInstance(() => shared.session.release());
+    shared.session.readBack.close();
+  }
+
   /** Also after the device is lost: the WASM instance may serve other devices and wants its memory back. */
-  async #drop(session: Session): Promise<void> {
+  async #atInstance(work: () => Promise<void>): Promise<void> {
     await instance.lock.hold(async () => {
-      if (instance.broken === undefined) await session.release();
+      if (instance.broken === undefined) await work();
     }).catch((error: unknown) => this.#survive(error));
-    session.readBack.close();
   }
 
   /** Takes the turn at the WASM instance, unless it is not wanted any more or of no use. What onnxruntime throws becomes a failure. */
@@ -210,6 +283,13 @@ class DeviceRuntime implements OnnxRuntime {
 const done: Outcome<undefined> = { ok: true, value: undefined };
 
 const failed = (failure: Failure): { readonly ok: false; readonly failure: Failure } => ({ ok: false, failure });
+
+const noRoom = (bytes: Bytes, refusal: Refusal): Failure => ({
+  code: 'out-of-memory', reason: refusal.code === 'over-quota' ? 'over-quota' : 'over-budget', bytes, fits: refusal.fits,
+  detail: refusal.code === 'over-quota'
+    ? `the model needs ${bytes} bytes of GPU memory; the quota of ${refusal.tenant} has room for ${refusal.fits}`
+    : `the model needs ${bytes} bytes of GPU memory; the budget has room for ${refusal.fits}`,
+});
 
 const aborted = (signal: AbortSignal): Failure => ({ code: 'aborted', detail: `the run was aborted: ${String(signal.reason)}` });
 

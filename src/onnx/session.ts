@@ -1,8 +1,10 @@
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/webgpu';
+import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-web/webgpu';
 
+import type { Bytes } from '../base/units.ts';
 import type { Feeds } from '../wire/tensor.ts';
 import type { ModelHeader, ValueHeader } from './proto.ts';
 import { gpuTypes, ReadBack } from './read-back.ts';
+import { upload } from './upload.ts';
 
 export interface SessionSource {
   readonly bytes: Uint8Array;
@@ -33,6 +35,21 @@ export class Session {
     this.readBack = new ReadBack(device);
   }
 
+  /** Whether its weights are on the GPU. */
+  get isOpen(): boolean {
+    return this.#ort !== undefined && !this.#spoilt;
+  }
+
+  /** What its weights take at most: little else is in a file. */
+  get weightBytes(): Bytes {
+    return this.#source.bytes.length;
+  }
+
+  /** Some size of its inputs may change from run to run, and with it those of everything in between. */
+  get isDynamic(): boolean {
+    return this.inputs.some(({ dims }) => dims.some((size) => typeof size !== 'number'));
+  }
+
   /** Makes the session, unless there is a sound one. */
   async open(): Promise<InferenceSession> {
     if (this.#spoilt) await this.release();
@@ -43,12 +60,14 @@ export class Session {
   /** The outputs, most of them still being computed on the GPU. */
   async run(feeds: Feeds): Promise<Record<string, OrtTensor>> {
     const ort = await this.open();
-    const inputs = Object.entries(feeds).map(([name, { type, data, dims }]) => [name, new OrtTensor(type, data as OrtTensor.DataType, dims)]);
+    const { inputs, release } = upload(this.#device, feeds);
     try {
-      return await ort.run(Object.fromEntries(inputs) as InferenceSession.FeedsType) as Record<string, OrtTensor>;
+      return await ort.run(inputs) as Record<string, OrtTensor>;
     } catch (error) {
       this.#spoilt = true;
       throw error;
+    } finally {
+      release();
     }
   }
 
@@ -66,11 +85,21 @@ export class Session {
     return InferenceSession.create(bytes, {
       // wgpuOnly: the default keeps an error scope open across the awaits of a run. Errors are heard by `uncapturederror` instead. The first
       // session on a device decides for all.
-      executionProviders: [{ name: 'webgpu', device: this.#device, validationMode: 'wgpuOnly', ...(preferredLayout && { preferredLayout }) }],
+      // lazyRelease: what a run does not need any more is destroyed at once, and pooled by the scheduled device.
+      executionProviders: [{
+        name: 'webgpu', device: this.#device, validationMode: 'wgpuOnly', storageBufferCacheMode: 'lazyRelease', ...(preferredLayout && { preferredLayout }),
+      }],
       ...(locations.length > 0 && { preferredOutputLocation: Object.fromEntries(locations) }),
       freeDimensionOverrides: { ...freeDimensions },
       // Its warnings name nodes that run on the CPU, which is no news to a user of this page.
       logSeverityLevel: 3,
     });
   }
+}
+
+/** The same for the same model with the same settings, whose sessions compute the same. */
+export async function identityOf({ bytes, freeDimensions, preferredLayout }: SessionSource): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  const sizes = Object.entries(freeDimensions).sort(([one], [other]) => (one < other ? -1 : 1));
+  return `${digest.join(' ')} ${JSON.stringify(sizes)} ${preferredLayout ?? ''}`;
 }

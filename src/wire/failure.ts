@@ -11,7 +11,8 @@ export type Failure =
   | { readonly code: 'wrong-input-type'; readonly input: string; readonly expected: string; readonly actual: string }
   | { readonly code: 'wrong-input-shape'; readonly input: string; readonly expected: string; readonly actual: string }
   | { readonly code: 'model-too-large'; readonly bytes: number; readonly limit: number; readonly detail: string }
-  | { readonly code: 'out-of-memory'; readonly detail: string }
+  /** `reason`: who said so; without it the GPU did. `fits`: so many bytes would have had room. */
+  | { readonly code: 'out-of-memory'; readonly reason?: 'over-quota' | 'over-budget'; readonly bytes?: number; readonly fits?: number; readonly detail: string }
   | { readonly code: 'aborted'; readonly detail: string }
   | { readonly code: 'deadline-passed'; readonly detail: string }
   | { readonly code: 'device-lost'; readonly reason: string; readonly detail: string }

@@ -1,8 +1,9 @@
-import type { Micros } from '../base/units.ts';
+import type { Bytes, Micros } from '../base/units.ts';
 import type { LaneId, Level, Op, OpFailure, OpId, Priority } from '../core/op.ts';
 import type { Tuning } from '../core/event.ts';
 import type { TraceBatch } from '../trace/batch.ts';
 import type { Failure, Outcome } from './failure.ts';
+import type { AccountFigures, MemoryReport, Pressure, PressureLevel, Refusal } from './memory.ts';
 import type { Feeds, Tensor, TensorInfo } from './tensor.ts';
 
 export type { LaneId, Level, OpFailure, OpId, Priority, Tuning };
@@ -23,7 +24,7 @@ export type ToScheduler =
   | { readonly kind: 'hello'; readonly timeOrigin: number }
   /** The answer to a welcome with a lock: the thread holds this one while it lives, so the scheduler can forget it afterwards. */
   | { readonly kind: 'alive'; readonly lock: string }
-  | { readonly kind: 'gate-opened'; readonly gate: GateIndex; readonly tenant: string; readonly priority: Priority }
+  | { readonly kind: 'gate-opened'; readonly gate: GateIndex; readonly tenant: string; readonly priority: Priority; /** Bytes that its device holds already. */ readonly lease: Bytes }
   | { readonly kind: 'gate-closed'; readonly gate: GateIndex }
   | {
       readonly kind: 'slices-ready';
@@ -37,7 +38,9 @@ export type ToScheduler =
   | { readonly kind: 'slices-recalled'; readonly gate: GateIndex; readonly upTo: number }
   | { readonly kind: 'slices-done'; readonly gate: GateIndex; readonly upTo: number; readonly trains: readonly Train[] }
   | { readonly kind: 'slices-timed'; readonly gate: GateIndex; readonly slices: readonly TimedSlice[] }
-  | { readonly kind: 'buffer-bytes'; readonly gate: GateIndex; readonly bytes: number }
+  | { readonly kind: 'memory-reported'; readonly gate: GateIndex; readonly figures: AccountFigures }
+  | { readonly kind: 'memory-asked'; readonly gate: GateIndex; readonly request: number; readonly need: Bytes; readonly wish: Bytes }
+  | { readonly kind: 'memory-ran-out'; readonly gate: GateIndex; readonly charged: Bytes }
   | { readonly kind: 'lane-opened'; readonly lane: LaneId; readonly tenant: string; readonly gate: GateIndex }
   | { readonly kind: 'op-started'; readonly op: OpId; readonly at: Micros }
   | { readonly kind: 'op-encoded'; readonly op: OpId; readonly at: Micros }
@@ -67,6 +70,10 @@ export type FromScheduler =
   | { readonly kind: 'release'; readonly gate: GateIndex; readonly upTo: number; readonly crowd: number }
   | { readonly kind: 'recall'; readonly gate: GateIndex }
   | { readonly kind: 'credit'; readonly gate: GateIndex; readonly credit: Micros; readonly pace: Micros; readonly quantum: Micros }
+  | { readonly kind: 'lease'; readonly gate: GateIndex; readonly granted: Bytes; readonly request: number | undefined }
+  | { readonly kind: 'memory-refused'; readonly gate: GateIndex; readonly request: number; readonly refusal: Refusal }
+  | { readonly kind: 'trim'; readonly gate: GateIndex; readonly trim: number; readonly to: Bytes; readonly unload: boolean }
+  | { readonly kind: 'pressure'; readonly gate: GateIndex; readonly pressure: Pressure }
   | { readonly kind: 'start'; readonly op: OpId; readonly priority: Priority };
 
 /** From the page to the scheduler, in one order: a lane is attached before its ops are submitted, and closed after. */
@@ -76,7 +83,11 @@ export type PageToScheduler =
   | { readonly kind: 'tuned'; readonly tuning: Partial<Tuning> }
   /** The default export of this module is a policy of the application's own. */
   | { readonly kind: 'policy-written'; readonly url: string }
-  | { readonly kind: 'tenant-set'; readonly tenant: string; readonly weight?: number; readonly slots?: number }
+  | { readonly kind: 'tenant-set'; readonly tenant: string; readonly weight?: number; readonly slots?: number; readonly soft?: Bytes; readonly hard?: Bytes }
+  | { readonly kind: 'budget-set'; readonly bytes: Bytes }
+  /** What the platform says of the processor, or whether anybody sees the page. */
+  | { readonly kind: 'surroundings-changed'; readonly compute?: PressureLevel; readonly hidden?: boolean }
+  | { readonly kind: 'memory-wanted'; readonly request: number }
   | { readonly kind: 'op-submitted'; readonly op: Omit<Op, 'deadlineAt'>; /** From now; `Infinity` for none. */ readonly deadline: Micros }
   | { readonly kind: 'op-cancelled'; readonly op: OpId }
   | { readonly kind: 'lane-closed'; readonly lane: LaneId };
@@ -86,6 +97,9 @@ export type SchedulerToPage =
   /** The op ended without a result, or was not taken. */
   | { readonly kind: 'op-settled'; readonly op: OpId; readonly failure: OpFailure }
   /** A policy misbehaved, or could not be loaded: another is in charge. */
+  | { readonly kind: 'memory'; readonly request: number; readonly report: MemoryReport }
+  | { readonly kind: 'pressure'; readonly tenant: string | undefined; readonly pressure: Pressure }
+  | { readonly kind: 'soft-quota'; readonly tenant: string; readonly isOver: boolean }
   | { readonly kind: 'policy-replaced'; readonly policy: string; readonly by: string; readonly detail: string }
   | { readonly kind: 'trace'; readonly batch: TraceBatch };
 
@@ -108,6 +122,7 @@ export interface LoadRequest {
   readonly name: string;
   readonly freeDimensions: Readonly<Record<string, number>>;
   readonly preferredLayout: 'NHWC' | 'NCHW' | undefined;
+  readonly pinned: boolean;
 }
 
 /** What the page calls in a lane worker, through comlink. Failures come back as values: comlink drops the fields of errors. */

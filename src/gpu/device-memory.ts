@@ -1,0 +1,230 @@
+import type { Bytes } from '../base/units.ts';
+import { type Block, Pool, type PoolReport } from '../memory/pool.ts';
+import type { ErrorScopes } from './error-scopes.ts';
+import type { Gate } from './gate.ts';
+import { OomWatch, type WatchedDevice } from './oom-watch.ts';
+
+/** What holds bytes on the GPU: a buffer, or who knows a texture. */
+export interface Native {
+  readonly label: string;
+  destroy(): undefined;
+}
+
+export type NativeBlock = Block<Native>;
+
+/** Where the device's bytes are accounted for. */
+export interface Account {
+  /** So many bytes may be held without asking. */
+  readonly lease: Bytes;
+  /** So many bytes were created: they are not set aside any more. */
+  took(bytes: Bytes): void;
+  /** The figures changed. */
+  changed(report: AccountReport): void;
+  /** `need` bytes beyond the lease were wanted and not given. */
+  missed(need: Bytes): void;
+  /** WebGPU itself had no memory when `held` bytes were held. */
+  failed(held: Bytes): void;
+  /** The tenant may free something at once, before it is refused `need` bytes. */
+  press(need: Bytes): void;
+}
+
+export interface AccountReport {
+  readonly live: Bytes;
+  readonly idle: Bytes;
+  readonly returning: Bytes;
+}
+
+export interface DeviceMemoryReport extends PoolReport {
+  /** Held at most, since the device was made. */
+  readonly peak: Bytes;
+  /** What was dropped without being destroyed, and labels of the last of it. */
+  readonly leakCount: number;
+  readonly leaks: readonly string[];
+  readonly refusedCount: number;
+}
+
+/** What the memory does to the device. */
+export interface MemoryDevice extends WatchedDevice {
+  readonly device: GPUDevice;
+  onSubmittedWorkDone(): Promise<undefined>;
+}
+
+/** Labels of so many leaks are kept. */
+const leaksKept = 32;
+
+/** Idle blocks that so many acquisitions passed by are let go when a new block has to be made. */
+const staleAfter = 4_096;
+
+/**
+ * The bytes of one device: what is live, what is idle and may serve again, what is on its way back. Nothing is created beyond the lease. Everything happens in the
+ * order of the device's queue, so what is released may serve again at once: whoever used it before was submitted before, or will be refused.
+ */
+export class DeviceMemory {
+  readonly #device: MemoryDevice;
+  readonly #gate: Gate;
+  readonly #account: Account;
+  readonly #pool = new Pool<Native>();
+  readonly #watch: OomWatch<NativeBlock>;
+  /** Of what was created together: which of it got no memory. */
+  readonly #isInvalid: (native: Native) => Promise<boolean>;
+  /** What the program dropped without destroying it: nothing that could be submitted refers to it any more. */
+  readonly #dropped = new FinalizationRegistry<NativeBlock>((block) => this.#drop(block));
+  readonly #leaks: string[] = [];
+  #leakCount = 0;
+  #refusedCount = 0;
+  #peak: Bytes = 0;
+  isLost = false;
+
+  constructor(device: MemoryDevice, gate: Gate, scopes: ErrorScopes, account: Account, isInvalid: (native: Native) => Promise<boolean>) {
+    this.#device = device;
+    this.#gate = gate;
+    this.#account = account;
+    this.#isInvalid = isInvalid;
+    this.#watch = new OomWatch(device, scopes, (blocks) => void this.#failed(blocks));
+    void device.device.lost.then(() => (this.isLost = true));
+  }
+
+  get report(): DeviceMemoryReport {
+    return { ...this.#pool.report, peak: this.#peak, leakCount: this.#leakCount, leaks: [...this.#leaks], refusedCount: this.#refusedCount };
+  }
+
+  /** The application is about to open or close an error scope. */
+  closeScope(): void {
+    this.#watch.close();
+  }
+
+  /** An idle block; `undefined` when one has to be made. */
+  reuse(usage: number, bytes: Bytes, slack: number): NativeBlock | undefined {
+    const block = this.#pool.acquire(usage, bytes, slack);
+    if (block !== undefined) this.#tell();
+    return block;
+  }
+
+  /** Makes room for `bytes` and creates; `undefined`, before anything is created, when they do not fit. Throws what `create` throws. */
+  make(usage: number, bytes: Bytes, create: () => Native): NativeBlock | undefined {
+    this.#forgetStale();
+    if (!this.#hasRoom(bytes)) {
+      this.#refusedCount += 1;
+      this.#account.missed(this.#held + bytes - this.#account.lease);
+      return undefined;
+    }
+    const block = this.#watch.watch(() => this.#pool.add(create(), usage, bytes));
+    this.#account.took(bytes);
+    this.#tell();
+    return block;
+  }
+
+  /** So many bytes would have fitted. */
+  get fits(): Bytes {
+    return Math.max(0, this.#account.lease - this.#held);
+  }
+
+  /** `owner` is what the program holds: when it is dropped, so is the block. */
+  own(owner: object, block: NativeBlock): void {
+    this.#dropped.register(owner, block, owner);
+  }
+
+  /** The owner gives the block up. `idle`: it may serve again at once; `parked`: once it is `ready`; `over`: never. */
+  giveUp(owner: object, block: NativeBlock, then: 'idle' | 'parked' | 'over'): void {
+    this.#dropped.unregister(owner);
+    if (block.state !== 'live') return; // WebGPU had no memory for it.
+    block.lastUse = this.#gate.submitted;
+    if (then === 'idle') this.#pool.release(block);
+    else if (then === 'parked') this.#pool.park(block);
+    else this.#end(block);
+    this.#tell();
+  }
+
+  ready(block: NativeBlock): void {
+    this.#pool.ready(block);
+  }
+
+  /** A parked block will never be ready. */
+  discard(block: NativeBlock): void {
+    this.#end(block);
+    this.#tell();
+  }
+
+  /** Gives up idle blocks, the one used longest ago first, until the device holds `most` bytes or nothing more is idle. */
+  trim(most: Bytes): void {
+    while (this.#held > most && this.#evict());
+    this.#tell();
+  }
+
+  get #held(): Bytes {
+    return this.#pool.live + this.#pool.idle + this.#pool.returning;
+  }
+
+  /** Sizes that are not asked for any more must not pile up. */
+  #forgetStale(): void {
+    for (let oldest = this.#pool.oldest; oldest !== undefined && this.#pool.acquisitions - oldest.usedAt > staleAfter; oldest = this.#pool.oldest) this.#evict();
+  }
+
+  #hasRoom(bytes: Bytes): boolean {
+    const { lease } = this.#account;
+    this.trim(Math.max(0, lease - bytes));
+    if (this.#held + bytes <= lease) return true;
+    this.#account.press(this.#held + bytes - lease);
+    this.trim(Math.max(0, this.#account.lease - bytes));
+    return this.#held + bytes <= this.#account.lease;
+  }
+
+  #evict(): boolean {
+    const { oldest } = this.#pool;
+    if (oldest === undefined) return false;
+    this.#pool.evict();
+    this.#destroy(oldest);
+    return true;
+  }
+
+  #end(block: NativeBlock): void {
+    this.#pool.discard(block);
+    this.#destroy(block);
+  }
+
+  /** In its turn, and counted until the GPU is through with it. */
+  #destroy(block: NativeBlock): void {
+    if (this.#gate.isIdle && this.#gate.completed >= block.lastUse) {
+      block.holds.destroy();
+      this.#pool.completed(block);
+      return;
+    }
+    const end = (): void => {
+      block.holds.destroy();
+      const completed = (): void => {
+        this.#pool.completed(block);
+        this.#tell();
+      };
+      this.#device.onSubmittedWorkDone().then(completed, completed);
+    };
+    if (this.#gate.isIdle) end();
+    else this.#gate.enqueue(end, false);
+  }
+
+  #drop(block: NativeBlock): void {
+    if (block.state !== 'live') return;
+    this.#leakCount += 1;
+    this.#leaks.push(block.holds.label);
+    if (this.#leaks.length > leaksKept) this.#leaks.shift();
+    block.lastUse = this.#gate.submitted;
+    this.#end(block);
+    this.#tell();
+  }
+
+  /** Of these creations one at least got no memory. The others keep theirs; nothing is kept idle now. */
+  async #failed(blocks: readonly NativeBlock[]): Promise<void> {
+    this.#account.failed(this.#held);
+    const found = await Promise.all(blocks.map((block) => this.#isInvalid(block.holds)));
+    blocks.forEach((block, index) => {
+      if (!found[index] || block.state === 'returning' || block.state === 'gone') return;
+      this.#pool.discard(block);
+      this.#pool.completed(block);
+    });
+    this.trim(0);
+  }
+
+  #tell(): void {
+    this.#peak = Math.max(this.#peak, this.#held);
+    this.#account.changed(this.#pool);
+  }
+}

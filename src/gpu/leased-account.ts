@@ -1,0 +1,215 @@
+import type { Bytes, Micros } from '../base/units.ts';
+import type { AccountFigures, Pressure, Refusal } from '../wire/memory.ts';
+import type { Account, AccountReport } from './device-memory.ts';
+import type { AccountControl, AccountLink } from './link.ts';
+
+/** What the owner of a device does when memory runs short. */
+export interface TenantMemory {
+  /** Frees what the tenant can spare, before it returns. */
+  readonly onPressure?: ((pressure: Pressure) => void) | undefined;
+  /** Unloads what nobody uses at the moment; resolves when that was given up. */
+  readonly unload?: (() => Promise<void>) | undefined;
+}
+
+export interface LeasedAccountOptions extends TenantMemory {
+  readonly after: (delay: Micros, call: () => void) => void;
+}
+
+/** What a device tells about its bytes is put together for so long. */
+const newsAfter: Micros = 20_000;
+
+/** With less than this part of the lease free, more is asked for ahead of need. */
+const lowWater = 1 / 8;
+
+/**
+ * A device's side of the ledger. It may hold what it was leased without asking, because creating a buffer cannot wait for an answer; it asks ahead, and gives
+ * back when told. Counts are cumulative, so a message lost or told twice shifts nothing. Until a ledger speaks the lease is boundless.
+ */
+export class LeasedAccount implements Account, AccountControl {
+  readonly #options: LeasedAccountOptions;
+  #link: AccountLink | undefined;
+  #report: AccountReport = { live: 0, idle: 0, returning: 0 };
+  #trim: (most: Bytes) => void = () => undefined;
+  #lease: Bytes = Infinity;
+  #start: Bytes = 0;
+  #granted: Bytes = 0;
+  #returned: Bytes = 0;
+  #answered = 0;
+  /** Set aside for what is being loaded, and not created yet. */
+  #reserved: Bytes = 0;
+  #requests = 0;
+  /** The request for more headroom that is under way. */
+  #wish = 0;
+  readonly #waiting = new Map<number, (refusal: Refusal | undefined) => void>();
+  #isTelling = false;
+  #isPressing = false;
+  #becomeReady!: () => void;
+  /** Resolves with the first lease, or when there is nobody to give one. */
+  readonly ready: Promise<void>;
+
+  constructor(options: LeasedAccountOptions) {
+    this.#options = options;
+    this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
+  }
+
+  get lease(): Bytes {
+    return this.#lease;
+  }
+
+  /** Bytes that are held, or set aside. */
+  get held(): Bytes {
+    const { live, idle, returning } = this.#report;
+    return live + idle + returning + this.#reserved;
+  }
+
+  /** `trim` gives up idle blocks until the device holds no more than it is told. */
+  govern(trim: (most: Bytes) => void): void {
+    this.#trim = trim;
+  }
+
+  opening(): Bytes {
+    this.#start = Number.isFinite(this.#lease) ? this.#lease : this.held;
+    this.#granted = this.#returned = this.#answered = this.#wish = 0;
+    return (this.#lease = this.#start);
+  }
+
+  joined(link: AccountLink): void {
+    this.#link = link;
+    this.#forgetRequests();
+  }
+
+  /** There is no ledger any more. */
+  abandoned(): void {
+    this.#lease = Infinity;
+    this.#link = undefined;
+    this.#becomeReady();
+    this.#forgetRequests();
+  }
+
+  /** Makes sure that `bytes` more can be held, waiting for others to give way where that helps. What was set aside is used up by what is created, or given back by `release`. */
+  async reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }> {
+    const missing = this.held + bytes - this.#lease;
+    this.#reserved += bytes;
+    const refusal = missing > 0 ? await this.#ask(missing) : undefined;
+    const release = (): void => {
+      this.#reserved = Math.max(0, this.#reserved - bytes);
+      this.#tellSoon();
+    };
+    if (refusal === undefined) return { ok: true, release };
+    release();
+    return { ok: false, refusal };
+  }
+
+  took(bytes: Bytes): void {
+    this.#reserved = Math.max(0, this.#reserved - bytes);
+  }
+
+  changed(report: AccountReport): void {
+    this.#report = { live: report.live, idle: report.idle, returning: report.returning };
+    this.#tellSoon();
+    if (this.#wish === 0 && this.#lease - this.held < this.#lease * lowWater && this.#link !== undefined) {
+      this.#wish = this.#requests += 1;
+      this.#link.asked(this.#wish, 0, Math.ceil(this.#lease / 2));
+    }
+  }
+
+  missed(need: Bytes): void {
+    void this.#ask(need);
+  }
+
+  failed(held: Bytes): void {
+    this.#link?.ranOut(held);
+  }
+
+  press(bytesNeeded: Bytes): void {
+    this.#tellTenant({ level: 'critical', bytesNeeded });
+  }
+
+  leased(granted: Bytes, request: number | undefined): void {
+    this.#granted = granted;
+    this.#lease = this.#start + this.#granted - this.#returned;
+    this.#becomeReady();
+    this.#tellSoon(); // What nobody has heard of counts as used.
+    if (request !== undefined) this.#answer(request, undefined);
+  }
+
+  refused(request: number, refusal: Refusal): void {
+    this.#answer(request, refusal);
+  }
+
+  /** Comes down to a lease of `to` as far as idle memory allows, and says so. */
+  async trimmed(number: number, to: Bytes, mayUnload: boolean): Promise<void> {
+    this.#trim(to);
+    if (mayUnload && this.held > to) {
+      await this.#options.unload?.();
+      this.#trim(to);
+    }
+    this.#answered = Math.max(this.#answered, number);
+    this.#giveBack(Math.max(to, this.held));
+    this.#tell();
+  }
+
+  pressed(pressure: Pressure): void {
+    if (pressure.level === 'critical') this.#trim(0);
+    this.#tellTenant(pressure);
+  }
+
+  #giveBack(to: Bytes): void {
+    const given = Math.max(0, this.#lease - to);
+    if (!Number.isFinite(given)) return;
+    this.#returned += given;
+    this.#lease -= given;
+  }
+
+  #ask(need: Bytes): Promise<Refusal | undefined> {
+    const link = this.#link;
+    if (link === undefined) return Promise.resolve(undefined);
+    const request = (this.#requests += 1);
+    this.#tell(); // Figures first, so that what it frees meanwhile counts.
+    return new Promise((resolve) => {
+      this.#waiting.set(request, resolve);
+      link.asked(request, Math.ceil(need), 0);
+    });
+  }
+
+  /** Whoever kept the books cannot answer any more: what was asked for is tried. */
+  #forgetRequests(): void {
+    for (const answer of this.#waiting.values()) answer(undefined);
+    this.#waiting.clear();
+  }
+
+  #answer(request: number, refusal: Refusal | undefined): void {
+    if (request === this.#wish) this.#wish = 0;
+    this.#waiting.get(request)?.(refusal);
+    this.#waiting.delete(request);
+  }
+
+  #tellTenant(pressure: Pressure): void {
+    if (this.#isPressing) return; // Its own callback creates and frees.
+    this.#isPressing = true;
+    try {
+      this.#options.onPressure?.(pressure);
+    } catch (error) {
+      reportError(error);
+    } finally {
+      this.#isPressing = false;
+    }
+  }
+
+  #tellSoon(): void {
+    if (this.#isTelling || this.#link === undefined) return;
+    this.#isTelling = true;
+    this.#options.after(newsAfter, () => {
+      this.#isTelling = false;
+      this.#tell();
+    });
+  }
+
+  #tell(): void {
+    const { live, idle, returning } = this.#report;
+    const figures: AccountFigures = {
+      live: live + this.#reserved, idle, returning, granted: this.#granted, returned: this.#returned, trim: this.#answered,
+    };
+    this.#link?.reported(figures);
+  }
+}
