@@ -1,0 +1,112 @@
+import type { FreeIndex } from './free-index.ts';
+import type { RangeTable } from './range-table.ts';
+
+/** A bucket is at least so many granules, and there are at most so many buckets. */
+const leastBucketBits = 4;
+const mostBucketsBits = 16;
+
+/**
+ * First fit and next fit, exactly: the block is cut into buckets of a fixed size, each with a list of the free ranges that start in it, and a
+ * tree over them tells the largest such range of each half, quarter and so on. The lowest range that fits is found by going down once:
+ * O(log of the buckets), at most 16 steps, plus a look at one bucket, which has 8 free ranges at most in a block below 256 MiB, 128 in one of
+ * 4 GiB.
+ *
+ * `lowest` takes the lowest range of the block. `next` takes the first that starts at or behind the end of what it gave out last, or the lowest
+ * if there is none: a free range that reaches over that place is not looked at before the whole round is done.
+ */
+export class AddressTree implements FreeIndex {
+  readonly #table: RangeTable;
+  readonly #takes: 'lowest' | 'next';
+  readonly #bucketBits: number;
+  readonly #buckets: number;
+  readonly #heads: Int32Array;
+  /** A heap-shaped tree: the root at 1, the buckets from `#buckets` on. */
+  readonly #most: Int32Array;
+  #place = 0;
+
+  constructor(table: RangeTable, granules: number, takes: 'lowest' | 'next') {
+    this.#table = table;
+    this.#takes = takes;
+    const bits = 32 - Math.clz32(granules - 1);
+    this.#bucketBits = Math.max(leastBucketBits, bits - mostBucketsBits);
+    this.#buckets = 2 ** Math.max(0, bits - this.#bucketBits);
+    this.#heads = new Int32Array(this.#buckets).fill(-1);
+    this.#most = new Int32Array(2 * this.#buckets);
+  }
+
+  insert(slot: number): void {
+    const { offset, size, previous, next } = this.#table;
+    const bucket = offset[slot]! >>> this.#bucketBits;
+    const head = this.#heads[bucket]!;
+    previous[slot] = -1;
+    next[slot] = head;
+    if (head >= 0) previous[head] = slot;
+    this.#heads[bucket] = slot;
+    const own = size[slot]!;
+    const most = this.#most;
+    for (let node = this.#buckets + bucket; node > 0 && most[node]! < own; node >>>= 1) most[node] = own;
+  }
+
+  remove(slot: number): void {
+    const { offset, size, previous, next } = this.#table;
+    const bucket = offset[slot]! >>> this.#bucketBits;
+    const [last, follower] = [previous[slot]!, next[slot]!];
+    if (follower >= 0) previous[follower] = last;
+    if (last >= 0) next[last] = follower;
+    else this.#heads[bucket] = follower;
+    const most = this.#most;
+    let node = this.#buckets + bucket;
+    if (size[slot] !== most[node]) return;
+    let left = 0;
+    for (let other = this.#heads[bucket]!; other >= 0; other = next[other]!) if (size[other]! > left) left = size[other]!;
+    while (most[node] !== left) {
+      most[node] = left;
+      if (node === 1) return;
+      const sibling = most[node ^ 1]!;
+      if (sibling > left) left = sibling;
+      node >>>= 1;
+    }
+  }
+
+  find(granules: number): number {
+    if (this.#most[1]! < granules) return -1;
+    if (this.#takes === 'lowest') return this.#lowestUnder(1, granules);
+    const behind = this.#lowestFrom(this.#place, granules);
+    const slot = behind >= 0 ? behind : this.#lowestUnder(1, granules);
+    this.#place = this.#table.offset[slot]! + granules;
+    return slot;
+  }
+
+  largest(): number {
+    return this.#most[1]!;
+  }
+
+  #lowestFrom(place: number, granules: number): number {
+    const bucket = place >>> this.#bucketBits;
+    if (bucket >= this.#buckets) return -1;
+    const near = this.#lowestIn(bucket, granules, place);
+    if (near >= 0) return near;
+    for (let node = this.#buckets + bucket; node > 1; node >>>= 1) {
+      if ((node & 1) === 0 && this.#most[node + 1]! >= granules) return this.#lowestUnder(node + 1, granules);
+    }
+    return -1;
+  }
+
+  #lowestUnder(top: number, granules: number): number {
+    let node = top;
+    while (node < this.#buckets) {
+      node *= 2;
+      if (this.#most[node]! < granules) node += 1;
+    }
+    return this.#lowestIn(node - this.#buckets, granules, 0);
+  }
+
+  #lowestIn(bucket: number, granules: number, place: number): number {
+    const { offset, size, next } = this.#table;
+    let lowest = -1;
+    for (let slot = this.#heads[bucket]!; slot >= 0; slot = next[slot]!) {
+      if (size[slot]! >= granules && offset[slot]! >= place && (lowest < 0 || offset[slot]! < offset[lowest]!)) lowest = slot;
+    }
+    return lowest;
+  }
+}
