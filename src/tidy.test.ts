@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, Reach>> = {
   dashboard: { values: ['base', 'trace', 'sim', 'client'] },
   demo: { values: ['base', 'trace', 'wire', 'onnx', 'client', 'dashboard'] },
   workers: { values: [...PURE, 'wire', 'loop', 'gpu', 'onnx', 'kernel', 'store'] },
-  e2e: { values: ['base', 'core', 'sim', 'onnx', 'client', 'demo'] },
+  e2e: { values: ['base', 'memory', 'core', 'sim', 'onnx', 'client', 'demo'] },
 };
 
 /** Package entry points; everywhere else a file is imported by its own name. */

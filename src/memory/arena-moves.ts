@@ -23,47 +23,52 @@ export interface MoveUnderWay {
 
 /**
  * Moves that empty blocks: those of the emptiest block first, into the fullest that have room. A block is begun only if all of it has room
- * elsewhere, if no move of it alone is over the budget, and if none of it is pinned or on its way. Weights move into blocks that are fuller than
- * their own, so passes one after another come to an end. The ranges that are moved to are reserved.
+ * elsewhere, if no move of it alone is over the budget, and if none of it is pinned or on its way. The ranges that are moved to are reserved.
+ *
+ * Passes one after another come to an end: either a pass empties a block whole, or it moves into blocks that are fuller than the one it leaves.
  */
 export function movesToEmptyBlocks(blocks: readonly Block[], { maxBytes, maxMoves }: CompactionBudget): readonly MoveUnderWay[] {
   const rising = blocks.filter(({ use, isEmpty }) => use === 'shared' && !isEmpty).sort((a, b) => a.ranges.used - b.ranges.used || b.id - a.id);
-  const targets = new Set<Block>();
+  // What is filled by this pass is not emptied by it, and what is emptied is not filled.
+  const filled = new Set<Block>();
+  const left = new Set<Block>();
   const moves: MoveUnderWay[] = [];
   let bytesLeft = maxBytes;
   for (const [index, source] of rising.entries()) {
-    // What is filled by this pass is not emptied by it.
-    if (targets.has(source)) continue;
-    let isCut = false;
-    for (const { weight, block, range } of roomForAll(source, rising.slice(index + 1).reverse(), maxBytes)) {
+    if (filled.has(source)) continue;
+    const isWhole = source.weights.size <= maxMoves - moves.length && sizeOf(source) <= bytesLeft;
+    const targets = rising.toReversed().filter((block, turn) => block !== source && !left.has(block) && (isWhole || rising.length - 1 - turn > index));
+    const planned = roomForAll(source, targets, maxBytes);
+    if (planned.length > 0) left.add(source);
+    for (const { weight, block, range } of planned) {
       const bytes = copiedBytes(weight);
       if (bytes > bytesLeft || moves.length >= maxMoves) {
         block.ranges.free(range);
-        isCut = true;
         continue;
       }
       bytesLeft -= bytes;
-      targets.add(block);
+      filled.add(block);
       moves.push({ move: { id: weight.id, from: source.spotOf(weight.range), to: block.spotOf(range), bytes }, block, range });
     }
     // The next pass goes on with the same block.
-    if (isCut) break;
+    if (planned.length > 0 && !isWhole) break;
   }
   return moves;
 }
 
+const sizeOf = ({ weights }: Block): number => [...weights].reduce((sum, weight) => sum + copiedBytes(weight), 0);
 const copiedBytes = ({ bytes }: Weight): number => Math.ceil(bytes / 4) * 4;
 
 /** Room for everything in a block, the largest first; nothing when there is not enough. */
-function roomForAll(source: Block, fuller: readonly Block[], maxBytes: number): readonly Planned[] {
+function roomForAll(source: Block, others: readonly Block[], maxBytes: number): readonly Planned[] {
   const weights = [...source.weights];
   if (weights.some((weight) => weight.pinCount > 0 || weight.move !== undefined || weight.isFreed || copiedBytes(weight) > maxBytes)) return [];
   // A range on its way here is not among the weights.
   if (weights.reduce((sum, { granules }) => sum + granules, 0) < source.ranges.used) return [];
-  if (fuller.reduce((sum, { freeGranules }) => sum + freeGranules, 0) < source.ranges.used) return [];
+  if (others.reduce((sum, { freeGranules }) => sum + freeGranules, 0) < source.ranges.used) return [];
   const planned: Planned[] = [];
   for (const weight of weights.sort((a, b) => b.granules - a.granules || a.id - b.id)) {
-    const found = roomFor(weight, fuller);
+    const found = roomFor(weight, others);
     if (found === undefined) {
       for (const { block, range } of planned) block.ranges.free(range);
       return [];

@@ -6,7 +6,7 @@ export const ownColour = colourCount;
 
 /** Ops that are looked at in all, and attempts at most: bounds the improvement, which is the same on every machine. */
 const improvementOps = 8_000_000;
-const mostAttempts = 20_000;
+const mostAttempts = 12_000;
 /** A swap of more storages than this is not tried. */
 const longestChain = 40;
 /** How much worse, as a part of the whole, an attempt may be in the beginning and at the end. */
@@ -50,6 +50,7 @@ class Colouring {
   /** By colour, then by op. */
   readonly #live: readonly Float64Array[];
   readonly #peaks = new Float64Array(colourCount + 1);
+  readonly #peaksBefore = new Float64Array(colourCount + 1);
   readonly #chain: number[] = [];
   readonly #inChain: Uint8Array;
   /** Where those of the chain came from. */
@@ -67,39 +68,45 @@ class Colouring {
     let best = ownColour;
     let least = Infinity;
     for (let colour = 0; colour < colourCount; colour += 1) {
-      if (this.#storages.clashes[storage]!.some((other) => this.colours[other] === colour)) continue;
+      if (this.#clashes(storage, colour)) continue;
       const growth = Math.max(0, this.#mostDuring(storage, colour) + this.#storages.size[storage]! - this.#peaks[colour]!);
       if (growth < least) [best, least] = [colour, growth];
     }
     this.#move(storage, best);
-    this.#measure();
+    if (best !== ownColour) this.#peaks[best]! += least;
+    this.#sum();
   }
 
   /** Gives a storage another colour, and those it then clashes with its own, and so on; `false` when that is nothing or too much. */
   swap(storage: number, to: number): boolean {
     const from = this.colours[storage]!;
     if (from === to) return false;
-    if (from === ownColour && this.#storages.clashes[storage]!.some((other) => this.colours[other] === to)) return this.#takeOver(storage, to);
+    if (from === ownColour && this.#clashes(storage, to)) return this.#takeOver(storage, to);
     this.#gather(storage, to);
     const isWhole = this.#chain.length <= longestChain;
     for (const member of this.#chain) this.#inChain[member] = 0;
     if (!isWhole) return false;
+    this.#peaksBefore.set(this.#peaks);
     this.#from.length = 0;
     for (const member of this.#chain) {
       this.#from.push(this.colours[member]!);
       this.#move(member, this.colours[member] === from ? to : from);
     }
-    this.#measure();
+    this.#measure(from);
+    this.#measure(to);
+    this.#sum();
     return true;
   }
 
   swapBack(): void {
-    for (const [index, member] of this.#chain.entries()) this.#move(member, this.#from[index]!);
-    this.#measure();
+    for (let index = 0; index < this.#chain.length; index += 1) this.#move(this.#chain[index]!, this.#from[index]!);
+    this.#peaks.set(this.#peaksBefore);
+    this.#sum();
   }
 
   /** A storage gets an arena, and its neighbours there any other that is free for them, or buffers of their own. */
   #takeOver(storage: number, to: number): boolean {
+    this.#peaksBefore.set(this.#peaks);
     this.#chain.length = this.#from.length = 0;
     for (const other of this.#storages.clashes[storage]!) if (this.colours[other] === to) this.#chain.push(other);
     this.#chain.push(storage);
@@ -107,11 +114,12 @@ class Colouring {
     for (const member of this.#chain) {
       if (member === storage) continue;
       let other = 0;
-      while (other < colourCount && (other === to || this.#storages.clashes[member]!.some((next) => this.colours[next] === other))) other += 1;
+      while (other < colourCount && (other === to || this.#clashes(member, other))) other += 1;
       this.#move(member, other);
     }
     this.#move(storage, to);
-    this.#measure();
+    for (let colour = 0; colour < colourCount; colour += 1) this.#measure(colour);
+    this.#sum();
     return true;
   }
 
@@ -129,6 +137,12 @@ class Colouring {
         this.#chain.push(other);
       }
     }
+  }
+
+  /** Whether any that may not share an arena with this storage has this colour. */
+  #clashes(storage: number, colour: number): boolean {
+    for (const other of this.#storages.clashes[storage]!) if (this.colours[other] === colour) return true;
+    return false;
   }
 
   #mostDuring(storage: number, colour: number): number {
@@ -153,14 +167,16 @@ class Colouring {
     }
   }
 
-  #measure(): void {
-    this.cost = this.#peaks[ownColour]!;
-    for (let colour = 0; colour < colourCount; colour += 1) {
-      const live = this.#live[colour]!;
-      let most = 0;
-      for (let op = 0; op < live.length; op += 1) if (live[op]! > most) most = live[op]!;
-      this.#peaks[colour] = most;
-      this.cost += most;
-    }
+  #measure(colour: number): void {
+    if (colour === ownColour) return;
+    const live = this.#live[colour]!;
+    let most = 0;
+    for (let op = 0; op < live.length; op += 1) if (live[op]! > most) most = live[op]!;
+    this.#peaks[colour] = most;
+  }
+
+  #sum(): void {
+    this.cost = 0;
+    for (let colour = 0; colour <= ownColour; colour += 1) this.cost += this.#peaks[colour]!;
   }
 }

@@ -8,6 +8,7 @@ const mostAttempts = 400;
 export interface ArenaOffsets {
   /** Of each member; -1 for one that did not fit below the limit. */
   readonly offsets: Float64Array;
+  readonly leftOutCount: number;
   readonly peak: number;
 }
 
@@ -41,11 +42,8 @@ export function placed(storages: Storages, members: readonly number[], limit: nu
   return best;
 }
 
-const leftOut = ({ offsets }: ArenaOffsets): number => offsets.reduce((count, offset) => (offset < 0 ? count + 1 : count), 0);
-const isBetter = (one: ArenaOffsets, other: ArenaOffsets): boolean => {
-  const more = leftOut(one) - leftOut(other);
-  return more < 0 || (more === 0 && one.peak < other.peak);
-};
+const isBetter = (one: ArenaOffsets, other: ArenaOffsets): boolean =>
+  one.leftOutCount < other.leftOutCount || (one.leftOutCount === other.leftOutCount && one.peak < other.peak);
 
 class Arena {
   /** The most that is live at once. */
@@ -100,7 +98,7 @@ class Arena {
       count += 1;
       peak = Math.max(peak, offset + this.#size[index]!);
     }
-    return { offsets, peak };
+    return { offsets, leftOutCount: order.length - count, peak };
   }
 
   /** The offset of the smallest gap between those that live at the same time; behind them all when there is none. */
