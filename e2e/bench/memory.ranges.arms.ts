@@ -74,14 +74,22 @@ export function callMicros(fit: Fit, seed: number, calls = 2 ** 17): number {
   return percentile(times, 50);
 }
 
-/** Bytes that a call leaves on the heap for the collector; needs `--expose-gc`. The columns have grown before. */
+/**
+ * Bytes that a call leaves on the heap for the collector, the median of batches, so that neither a collection nor what the compiler allocates
+ * counts. Needs `--expose-gc`. Warm: the columns have grown and the code is compiled, also after the collection, which throws some away.
+ */
 export function garbageBytes(fit: Fit, seed: number, calls = 2 ** 17): number {
   const churn = new Churn(fit, seed, calls);
   churn.run(0, calls);
   globalThis.gc?.();
-  const before = process.memoryUsage().heapUsed;
   churn.run(0, calls);
-  return Math.max(0, process.memoryUsage().heapUsed - before) / calls;
+  const batches = 16;
+  const batch = calls / batches;
+  return percentile(Array.from({ length: batches }, (_, index) => {
+    const before = process.memoryUsage().heapUsed;
+    churn.run(index * batch, (index + 1) * batch);
+    return Math.max(0, process.memoryUsage().heapUsed - before) / batch;
+  }), 50);
 }
 
 /** What stands behind either: a heap, or blocks of which all together are as large. */

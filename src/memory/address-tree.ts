@@ -23,6 +23,11 @@ export class AddressTree implements FreeIndex {
   /** A heap-shaped tree: the root at 1, the buckets from `#buckets` on. */
   readonly #most: Int32Array;
   #place = 0;
+  /**
+   * A bucket that lost its largest range and still tells the old one; -1 when there is none. What is left of a range, or what it is joined with,
+   * mostly comes into the same bucket at once, and then the tree is climbed once instead of twice.
+   */
+  #unsettled = -1;
 
   constructor(table: RangeTable, granules: number, takes: 'lowest' | 'next') {
     this.#table = table;
@@ -42,6 +47,7 @@ export class AddressTree implements FreeIndex {
     next[slot] = head;
     if (head >= 0) previous[head] = slot;
     this.#heads[bucket] = slot;
+    if (bucket === this.#unsettled) return this.#settle();
     const own = size[slot]!;
     const most = this.#most;
     for (let node = this.#buckets + bucket; node > 0 && most[node]! < own; node >>>= 1) most[node] = own;
@@ -54,21 +60,13 @@ export class AddressTree implements FreeIndex {
     if (follower >= 0) previous[follower] = last;
     if (last >= 0) next[last] = follower;
     else this.#heads[bucket] = follower;
-    const most = this.#most;
-    let node = this.#buckets + bucket;
-    if (size[slot] !== most[node]) return;
-    let left = 0;
-    for (let other = this.#heads[bucket]!; other >= 0; other = next[other]!) if (size[other]! > left) left = size[other]!;
-    while (most[node] !== left) {
-      most[node] = left;
-      if (node === 1) return;
-      const sibling = most[node ^ 1]!;
-      if (sibling > left) left = sibling;
-      node >>>= 1;
-    }
+    if (size[slot] !== this.#most[this.#buckets + bucket]) return;
+    if (this.#unsettled >= 0 && this.#unsettled !== bucket) this.#settle();
+    this.#unsettled = bucket;
   }
 
   find(granules: number): number {
+    if (this.#unsettled >= 0) this.#settle();
     if (this.#most[1]! < granules) return -1;
     if (this.#takes === 'lowest') return this.#lowestUnder(1, granules);
     const behind = this.#lowestFrom(this.#place, granules);
@@ -78,7 +76,25 @@ export class AddressTree implements FreeIndex {
   }
 
   largest(): number {
+    if (this.#unsettled >= 0) this.#settle();
     return this.#most[1]!;
+  }
+
+  /** Looks the largest range of the unsettled bucket up, and tells the tree. */
+  #settle(): void {
+    const { size, next } = this.#table;
+    const most = this.#most;
+    let largest = 0;
+    for (let slot = this.#heads[this.#unsettled]!; slot >= 0; slot = next[slot]!) if (size[slot]! > largest) largest = size[slot]!;
+    let node = this.#buckets + this.#unsettled;
+    this.#unsettled = -1;
+    while (most[node] !== largest) {
+      most[node] = largest;
+      if (node === 1) return;
+      const sibling = most[node ^ 1]!;
+      if (sibling > largest) largest = sibling;
+      node >>>= 1;
+    }
   }
 
   #lowestFrom(place: number, granules: number): number {
