@@ -6,15 +6,13 @@ import type { Page } from 'playwright';
 import { type PolicyName, policyNames } from '../../src/core/policies.ts';
 import { launch, serve } from '../browser.ts';
 import { UsageError, type Order, type Report, type Scenario } from './contract.ts';
+import { inPage } from './in-page.ts';
 import type { ArmName, Demo, Measured, Plan, Session, Source } from './isolation.page.ts';
 import { latencyOf, rounded } from './statistics.ts';
 
 /** The project's own models, by name; anything else is a file. */
 const DEMOS: readonly Demo[] = ['interactive', 'deep', 'big'];
 const isDemo = (word: string): word is Demo => DEMOS.some((demo) => demo === word);
-
-/** Nothing happened for this long: something hangs, and a benchmark that hangs tells nothing. */
-const PATIENCE = 300_000;
 
 const strings = (value: Order['values'][string]): string[] => [value ?? []].flat().map(String);
 
@@ -64,33 +62,11 @@ function planOf({ quick, values, words }: Order): { plan: Plan; files: string[] 
   return { plan, files: [interactive, ...files] };
 }
 
-/** Runs the page's measurement, and gives up when it says nothing for too long. */
-async function measureIn(page: Page, plan: Plan, say: Order['say']): Promise<Session> {
-  let last = 'starting';
-  let giveUp: (error: Error) => void;
-  const silence = new Promise<never>((_, reject) => { giveUp = reject; });
-  const hang = () => giveUp(new Error(`nothing happened for ${PATIENCE / 1000} s after: ${last}`));
-  let timer = setTimeout(hang, PATIENCE);
-  page.on('console', (message) => {
-    const text = message.text();
-    if (!text.startsWith('bench: ')) {
-      if (message.type() === 'error') say(text);
-      return;
-    }
-    last = text.slice('bench: '.length);
-    say(last);
-    clearTimeout(timer);
-    timer = setTimeout(hang, PATIENCE);
-  });
-  page.on('pageerror', (error) => giveUp(error));
-  page.on('crash', () => giveUp(new Error(`the page crashed after: ${last}`)));
-  try {
-    await page.waitForFunction(() => globalThis.measureIsolation !== undefined);
-    return await Promise.race([silence, page.evaluate((wanted) => globalThis.measureIsolation!(wanted), plan)]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+/** Runs the page's measurement. */
+const measureIn = (page: Page, plan: Plan, say: Order['say']): Promise<Session> => inPage(page, say, async () => {
+  await page.waitForFunction(() => globalThis.measureIsolation !== undefined);
+  return page.evaluate((wanted) => globalThis.measureIsolation!(wanted), plan);
+});
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const perSecond = (rounds: readonly Measured[]): number => rounded((1000 * sum(rounds.map(({ runs }) => runs))) / sum(rounds.map(({ window }) => window)));

@@ -22,9 +22,10 @@ const infoOf = (metadata: ort.InferenceSession.ValueMetadata): TensorInfo => {
 };
 
 const stock = {
-  load: (bytes: Uint8Array, freeDimensionOverrides: Readonly<Record<string, number>>) =>
+  load: (bytes: Uint8Array, freeDimensionOverrides: Readonly<Record<string, number>>, preferredLayout?: 'NHWC' | 'NCHW') =>
     alone(async () => {
-      const session = await ort.InferenceSession.create(bytes, { executionProviders: ['webgpu'], freeDimensionOverrides, logSeverityLevel: 3 });
+      const executionProviders = [{ name: 'webgpu', ...(preferredLayout && { preferredLayout }) }] as const;
+      const session = await ort.InferenceSession.create(bytes, { executionProviders, freeDimensionOverrides, logSeverityLevel: 3 });
       return { model: sessions.push(session) - 1, inputs: session.inputMetadata.map(infoOf) };
     }),
 
