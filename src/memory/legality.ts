@@ -68,8 +68,8 @@ export type Legality = { readonly isLegal: true } | { readonly isLegal: false; r
  * Whether WebGPU accepts these bindings in one dispatch; the first rule that is broken, and between which bindings, when it does not.
  *
  * The dispatch is one usage scope, and in a scope a buffer counts as a whole: either every use of it is read-only (uniform, read-only-storage, indirect
- * arguments) or every use is `storage`, whose ranges must then be disjoint. Source: WebGPU, sections 3.4.4 (usage scopes), 8.2 (bind groups) and 22
- * ("Encoder bind groups alias a writable resource"). Not looked at: usage flags of the buffers, `minBindingSize`, other kinds of binding.
+ * arguments) or every use is `storage`, whose ranges must then be disjoint. Source: the WebGPU specification, "usage scope storage exception" and "Encoder
+ * bind groups alias a writable resource". Not looked at: usage flags of the buffers, `minBindingSize`, other kinds of binding.
  *
  * Sizes and offsets are whole bytes; anything else is a bug. Linear but for ranges of `storage` in the same buffer, which are compared in pairs.
  */
