@@ -74,7 +74,9 @@ export async function openOurHolder(): Promise<Holder> {
   };
 }
 
-/** What Switchyard says its tenant has. To be filled in: `scheduler.memory()`, and of its report the tenant TENANT. */
-async function reportOf(_scheduler: Scheduler): Promise<Reported | undefined> {
-  return undefined;
+/** What Switchyard says its tenant has. */
+async function reportOf(scheduler: Scheduler): Promise<Reported | undefined> {
+  const { tenants } = await scheduler.memory();
+  const own = tenants.find(({ tenant }) => tenant === TENANT);
+  return own && { live: own.live + own.idle, peak: own.peakCharged };
 }

@@ -124,12 +124,13 @@ export class DeviceMemory {
     this.#dropped.register(owner, block, owner);
   }
 
-  /** The owner gives the block up. `idle`: it may serve again at once; `parked`: once it is `ready`; `over`: never. */
+  /** The owner gives the block up. `idle`: it may serve again at once; `parked`: once it is `ready`; `over`, or a size that nobody asks for again: never. */
   giveUp(owner: object, block: NativeBlock, then: 'idle' | 'parked' | 'over'): void {
     this.#dropped.unregister(owner);
     if (block.state !== 'live') return; // WebGPU had no memory for it.
     block.lastUse = this.#gate.submitted;
-    if (then === 'idle') this.#pool.release(block);
+    if (!this.#pool.isWanted(block)) this.#end(block);
+    else if (then === 'idle') this.#pool.release(block);
     else if (then === 'parked') this.#pool.park(block);
     else this.#end(block);
     this.#tell();

@@ -1,5 +1,5 @@
 import type { Bytes } from '../base/units.ts';
-import { blockBytes, classSlack, type Sizing } from '../memory/size-class.ts';
+import { blockBytes, classSlack, type Sizing } from '../memory/block-bytes.ts';
 import type { DeviceMemory, NativeBlock } from './device-memory.ts';
 import type { ErrorScopes } from './error-scopes.ts';
 import type { Gate } from './gate.ts';
@@ -28,6 +28,8 @@ export class ScheduledBuffers implements BufferHome {
   /** Of buffers that are created from now on. */
   sizing: Sizing = 'exact';
   zeroing: Zeroing;
+  /** Of staging buffers that are destroyed from now on: `dropped` while something is loaded whose like does not come again. */
+  staging: 'kept' | 'dropped' = 'kept';
 
   constructor(native: BufferDevice, gate: Gate, scopes: ErrorScopes, memory: DeviceMemory, zeroing: Zeroing) {
     this.#native = native;
@@ -82,6 +84,7 @@ export class ScheduledBuffers implements BufferHome {
     if (block === undefined) this.#inTurn(() => native.destroy());
     else if (!isUnmapped || this.#memory.isLost || !isPoolable(block.bytes, block.usage)) this.#memory.giveUp(buffer, block, 'over');
     else if ((block.usage & GPUBufferUsage.MAP_WRITE) === 0) this.#memory.giveUp(buffer, block, 'idle');
+    else if (this.staging === 'dropped') this.#memory.giveUp(buffer, block, 'over');
     else this.#prepare(buffer, native, block);
   }
 

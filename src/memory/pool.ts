@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts';
 import type { Bytes } from '../base/units.ts';
+import { Demand } from './demand.ts';
 
 /**
  * A whole buffer that a pool gives out again and again, and what holds its bytes (`memory/` never looks inside).
@@ -65,6 +66,7 @@ export interface PoolReport {
  */
 export class Pool<T> {
   readonly #shelves = new Map<number, Shelf<T>>();
+  readonly #demand = new Demand();
   #oldest: Block<T> | undefined;
   #newest: Block<T> | undefined;
   #live: Bytes = 0;
@@ -116,8 +118,14 @@ export class Pool<T> {
   add(holds: T, usage: number, bytes: Bytes): Block<T> {
     const block = new Block(holds, usage, bytes);
     this.#misses += 1;
+    this.#demand.made(usage, bytes);
     this.#give(block);
     return block;
+  }
+
+  /** Whether blocks of this size come again, so that one is worth keeping. */
+  isWanted({ usage, bytes }: Block<T>): boolean {
+    return this.#demand.isWanted(usage, bytes);
   }
 
   /** The block may be given out again at once. */

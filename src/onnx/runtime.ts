@@ -1,7 +1,7 @@
 import { env } from 'onnxruntime-web/webgpu';
 
 import type { Bytes } from '../base/units.ts';
-import type { Sizing } from '../memory/size-class.ts';
+import type { Sizing } from '../memory/block-bytes.ts';
 import type { Failure, Outcome } from '../wire/failure.ts';
 import type { Refusal } from '../wire/memory.ts';
 import type { LoadedModel } from '../wire/messages.ts';
@@ -29,7 +29,7 @@ export interface RuntimeMemory {
   readonly account: {
     reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }>;
   };
-  readonly buffers: { sizing: Sizing };
+  readonly buffers: { sizing: Sizing; staging: 'kept' | 'dropped' };
 }
 
 export interface RunHooks {
@@ -176,15 +176,22 @@ class DeviceRuntime implements OnnxRuntime {
 
   /** Makes sure that there is room for the weights before anything of them is created. */
   async #open(session: Session): Promise<Outcome<undefined>> {
-    if (this.#memory !== undefined) this.#memory.buffers.sizing = session.isDynamic ? 'classes' : 'exact';
+    const memory = this.#memory;
+    if (memory === undefined) {
+      await session.open();
+      return done;
+    }
+    memory.buffers.sizing = session.isDynamic ? 'classes' : 'exact';
     if (session.isOpen) return done;
-    const room = await this.#memory?.account.reserve(session.weightBytes);
-    if (room?.ok === false) return failed(noRoom(session.weightBytes, room.refusal));
+    const room = await memory.account.reserve(session.weightBytes);
+    if (!room.ok) return failed(noRoom(session.weightBytes, room.refusal));
+    memory.buffers.staging = 'dropped'; // What carries weights to the GPU carries nothing else.
     try {
       await session.open();
       return done;
     } finally {
-      room?.release();
+      memory.buffers.staging = 'kept';
+      room.release();
     }
   }
 
