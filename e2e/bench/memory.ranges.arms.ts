@@ -1,5 +1,5 @@
 import { seededRandom } from '../../src/base/random.ts';
-import { WeightArena, type WeightId } from '../../src/memory/arena.ts';
+import { type ArenaReport, WeightArena, type WeightId } from '../../src/memory/arena.ts';
 import { plan } from '../../src/memory/plan.ts';
 import { randomNet } from '../../src/memory/plan-nets.ts';
 import { type Fit, granuleBytes, granulesFor, noRange, RangeAllocator, type RangeHandle } from '../../src/memory/range-allocator.ts';
@@ -62,9 +62,10 @@ class Churn {
   }
 }
 
-/** µs for a call, the median of batches of 64. */
+/** µs for a call, the median of batches of 64, warm: when an allocator is collected, V8 throws away what it compiled for it. */
 export function callMicros(fit: Fit, seed: number, calls = 2 ** 17): number {
   const churn = new Churn(fit, seed, calls);
+  churn.run(0, calls);
   const batch = 64;
   const times = Array.from({ length: calls / batch }, (_, index) => {
     const startAt = performance.now();
@@ -114,8 +115,6 @@ class BoundedArena implements Store {
   readonly arena = new WeightArena({ maxBlockBytes: blockBytes, maxBufferBytes: heapBytes });
   readonly #compacts: boolean;
   movedBytes = 0;
-  /** Over all blocks, after each compaction. */
-  readonly fragmentations: number[] = [];
 
   constructor(when: 'compacts' | 'never-compacts') {
     this.#compacts = when === 'compacts';
@@ -124,7 +123,7 @@ class BoundedArena implements Store {
   allocate(bytes: number): number | undefined {
     const found = this.#try(bytes);
     if (found !== undefined || !this.#compacts) return found;
-    this.#compact();
+    this.compact();
     return this.#try(bytes);
   }
 
@@ -144,15 +143,15 @@ class BoundedArena implements Store {
     return got.kind === 'placed' ? got.id : undefined;
   }
 
-  #compact(): void {
-    for (;;) {
+  /** Until nothing can be moved, if it compacts at all. */
+  compact(): void {
+    while (this.#compacts) {
       const moves = this.arena.compact({ maxBytes: blockBytes, maxMoves: 1000 });
       if (moves.length === 0) break;
       this.arena.moved(moves);
       this.movedBytes += moves.reduce((sum, { bytes }) => sum + bytes, 0);
     }
     this.arena.trim();
-    this.fragmentations.push(this.arena.report().fragmentation);
   }
 }
 
@@ -193,7 +192,7 @@ class Population {
 }
 
 /** How much of the heap lives, in the mean over the times when a tensor had no room; a fiftieth of all is freed then. */
-function utilisationOf(store: Store, seed: number, failures: number): number {
+function utilisationOf(store: Store, seed: number, failures: number): { readonly utilisation: number; readonly allocatedBytes: number } {
   const random = seededRandom(seed);
   const population = new Population(store, random);
   let sum = 0;
@@ -204,7 +203,7 @@ function utilisationOf(store: Store, seed: number, failures: number): number {
     failed += 1;
     for (let freed = Math.ceil(population.count / 50); freed > 0; freed -= 1) population.freeAny();
   }
-  return sum / failures;
+  return { utilisation: sum / failures, allocatedBytes: population.allocatedBytes };
 }
 
 /** Of the tensors that come while 85 % of the heap lives, how many have room. */
@@ -224,28 +223,44 @@ function successOf(store: Store, seed: number, count: number): number {
   return found / count;
 }
 
-export const heapUtilisation = (fit: Fit, seed: number, failures: number): number => utilisationOf(heapOf(fit), seed, failures);
+export const heapUtilisation = (fit: Fit, seed: number, failures: number): number => utilisationOf(heapOf(fit), seed, failures).utilisation;
 export const heapSuccess = (fit: Fit, seed: number, count: number): number => successOf(heapOf(fit), seed, count);
 
 export interface ArenaFigures {
   readonly utilisation: number;
   readonly success: number;
-  /** Over all blocks, in the mean after each compaction; 0 without any. */
+  /** How much of what is free in blocks lies outside the largest free range of its block, when half of a full heap was freed and compacted. */
   readonly fragmentation: number;
-  /** Bytes moved for each byte of heap, in the whole of the first run. */
-  readonly movedHeaps: number;
+  /** Part of the blocks that lives then. */
+  readonly density: number;
+  /** Bytes moved for each byte of heap that was allocated, while it was full. */
+  readonly movedPerAllocated: number;
 }
 
 export function arenaFigures(when: 'compacts' | 'never-compacts', seed: number, failures: number): ArenaFigures {
   const steady = new BoundedArena(when);
-  const utilisation = utilisationOf(steady, seed, failures);
-  const { fragmentations, movedBytes } = steady;
+  const { utilisation, allocatedBytes } = utilisationOf(steady, seed, failures);
+  const { movedBytes } = steady;
+  const halved = halvedArena(when, seed);
   return {
     utilisation,
     success: successOf(new BoundedArena(when), seed, 4 * failures),
-    fragmentation: fragmentations.length === 0 ? 0 : fragmentations.reduce((sum, value) => sum + value, 0) / fragmentations.length,
-    movedHeaps: movedBytes / heapBytes,
+    fragmentation: halved.fragmentation,
+    density: halved.requestedBytes / halved.reservedBytes,
+    movedPerAllocated: movedBytes / allocatedBytes,
   };
+}
+
+function halvedArena(when: 'compacts' | 'never-compacts', seed: number): ArenaReport {
+  const random = seededRandom(seed);
+  const store = new BoundedArena(when);
+  const population = new Population(store, random);
+  while (population.add(tensorBytes(random)));
+  const full = population.bytes;
+  while (population.bytes > full / 2) population.freeAny();
+  store.arena.trim();
+  store.compact();
+  return store.arena.report();
 }
 
 /** A plan of a random net of 1000 tensors: ms, and how much more than what is live at once it needs. */

@@ -26,10 +26,12 @@ export interface FitFigures {
 export interface BlocksFigures {
   readonly utilisation: number;
   readonly successAt85: number;
-  /** Over all blocks, after a compaction. */
+  /** Over all blocks, when half of what filled them was freed, and compacted if it is. */
   readonly fragmentation: number;
-  /** What was moved, in heaps. */
-  readonly movedHeaps: number;
+  /** Part of the blocks that lives then. */
+  readonly density: number;
+  /** Bytes moved for each that was allocated. */
+  readonly movedPerAllocated: number;
 }
 
 /** A random net of 1000 tensors. */
@@ -95,7 +97,8 @@ export async function rangeFigures({ quick, say }: Pick<Order, 'quick' | 'say'>)
     successAt85: of(`${fit}.success`),
   });
   const blocksFigures = (when: 'compacts' | 'never-compacts'): BlocksFigures => ({
-    utilisation: of(`${when}.utilisation`), successAt85: of(`${when}.success`), fragmentation: of(`${when}.fragmentation`), movedHeaps: of(`${when}.movedHeaps`),
+    utilisation: of(`${when}.utilisation`), successAt85: of(`${when}.success`), fragmentation: of(`${when}.fragmentation`),
+    density: of(`${when}.density`), movedPerAllocated: of(`${when}.movedPerAllocated`),
   });
   const byFit = Object.fromEntries(fits.map((fit) => [fit, fitFigures(fit)])) as Record<Fit, FitFigures>;
   const [blocks, blocksCompacted] = [blocksFigures('never-compacts'), blocksFigures('compacts')];

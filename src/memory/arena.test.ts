@@ -69,30 +69,30 @@ class FalseEdge {
       if (weight !== undefined && !this.pinned.has(id)) weight.version += 1;
     }
   }
+}
 
-  /** Every weight reads as it was written, lies alone, and the figures are right. */
-  check(): void {
-    let requested = 0;
-    let granules = 0;
-    const owners = new Map<BlockId, Uint32Array>([...this.buffers].map(([block, { length }]) => [block, new Uint32Array(length / 256)]));
-    for (const [id, { bytes, fill, version }] of this.expected) {
-      const place = this.arena.resolve(id)!;
-      if (place.bytes !== bytes || place.version !== version || place.offset % 256 !== 0) throw new Error(`weight ${id} is ${JSON.stringify(place)}`);
-      const read = this.buffers.get(place.block)!.subarray(place.offset, place.offset + bytes);
-      if (read.length !== bytes || read[0] !== fill || read[bytes - 1] !== fill || read.some((byte) => byte !== fill)) throw new Error(`weight ${id} was written over`);
-      const owner = owners.get(place.block)!.subarray(place.offset / 256, place.offset / 256 + Math.ceil(bytes / 256));
-      if (owner.some((other) => other !== 0)) throw new Error(`weight ${id} shares its last granule`);
-      owner.fill(id);
-      requested += bytes;
-      granules += owner.length;
-    }
-    const report = this.arena.report();
-    expect([report.requestedBytes, report.weightCount, report.blockCount]).toEqual([requested, this.expected.size, this.buffers.size]);
-    expect(report.reservedBytes).toBe([...this.buffers.values()].reduce((sum, { length }) => sum + length, 0));
-    if (this.moves.length === 0) expect(report.chargedBytes).toBe(256 * granules);
-    else expect(report.chargedBytes).toBeGreaterThanOrEqual(256 * granules);
-    expect([...this.arena.weights()].map(({ id }) => id).sort((a, b) => a - b)).toEqual([...this.expected.keys()].sort((a, b) => a - b));
+/** Every weight reads as it was written, lies alone, and the figures are right. */
+function check({ arena, buffers, expected, moves }: FalseEdge): void {
+  let requested = 0;
+  let granules = 0;
+  const owners = new Map<BlockId, Uint32Array>([...buffers].map(([block, { length }]) => [block, new Uint32Array(length / 256)]));
+  for (const [id, { bytes, fill, version }] of expected) {
+    const place = arena.resolve(id)!;
+    if (place.bytes !== bytes || place.version !== version || place.offset % 256 !== 0) throw new Error(`weight ${id} is ${JSON.stringify(place)}`);
+    const read = buffers.get(place.block)!.subarray(place.offset, place.offset + bytes);
+    if (read.length !== bytes || read[0] !== fill || read[bytes - 1] !== fill || read.some((byte) => byte !== fill)) throw new Error(`weight ${id} was written over`);
+    const owner = owners.get(place.block)!.subarray(place.offset / 256, place.offset / 256 + Math.ceil(bytes / 256));
+    if (owner.some((other) => other !== 0)) throw new Error(`weight ${id} shares its last granule`);
+    owner.fill(id);
+    requested += bytes;
+    granules += owner.length;
   }
+  const report = arena.report();
+  expect([report.requestedBytes, report.weightCount, report.blockCount]).toEqual([requested, expected.size, buffers.size]);
+  expect(report.reservedBytes).toBe([...buffers.values()].reduce((sum, { length }) => sum + length, 0));
+  if (moves.length === 0) expect(report.chargedBytes).toBe(256 * granules);
+  else expect(report.chargedBytes).toBeGreaterThanOrEqual(256 * granules);
+  expect([...arena.weights()].map(({ id }) => id).sort((a, b) => a - b)).toEqual([...expected.keys()].sort((a, b) => a - b));
 }
 
 const step = fc.oneof(
@@ -131,12 +131,12 @@ test('whatever is placed, freed, pinned and moved, every weight reads as it was 
         edge.pinned.add(id);
         edge.arena.pin(id);
       } else if (next.kind === 'unpin' && edge.pinned.delete(id)) edge.arena.unpin(id);
-      edge.check();
+      check(edge);
       if (next.kind !== 'allocate') expect(edge.arena.report().emptyBlockCount).toBeLessThanOrEqual(1);
     }
     edge.drop(edge.arena.abandoned(edge.moves));
     edge.moves = [];
-    edge.check();
+    check(edge);
     for (const id of edge.expected.keys()) edge.free(id);
     edge.drop(edge.arena.trim());
     expect(edge.arena.report()).toMatchObject({ requestedBytes: 0, chargedBytes: 0, reservedBytes: 0, blockCount: 0, weightCount: 0 });
@@ -155,7 +155,7 @@ test('an arena that was used for long and is mostly free is compacted to little 
     passes += 1;
   }
   edge.drop(edge.arena.trim());
-  edge.check();
+  check(edge);
   const after = edge.arena.report();
   expect(passes, 'it comes to an end').toBeLessThan(200);
   expect(after.chargedBytes / before.reservedBytes).toBeLessThan(0.55);
@@ -243,7 +243,7 @@ test('a weight lies where it lay until its move is told; then it has a new versi
   edge.move(moves);
   expect(edge.arena.resolve(last)).toEqual({ block: 1, offset: 5 * 256, bytes: 200, version: 2 });
   expect(() => edge.arena.moved(moves)).toThrow('a move is told once');
-  edge.check();
+  check(edge);
 });
 
 test('a move that is abandoned changes nothing and leaves no range reserved', () => {
@@ -267,7 +267,7 @@ test('what is pinned does not move, nor when it is pinned while the move is unde
   const before = edge.arena.resolve(last);
   edge.move(moves);
   expect(edge.arena.resolve(last)).toEqual(before);
-  edge.check();
+  check(edge);
 });
 
 test('a weight that is freed while it moves gives neither range away before the copy', () => {
@@ -277,10 +277,10 @@ test('a weight that is freed while it moves gives neither range away before the 
   expect(() => edge.arena.resolve(last)).toThrow('was not freed');
   edge.moves = moves;
   for (let index = 0; index < 15; index += 1) edge.allocate(256);
-  edge.check();
+  check(edge);
   edge.move(moves);
   edge.moves = [];
-  edge.check();
+  check(edge);
 });
 
 test('a weight is good once: freed twice, or never there, it is found', () => {
@@ -308,7 +308,7 @@ test('with the device everything goes: old ids are nobody, and are counted', () 
     largestFreeBytes: 0, fragmentation: 0, staleCount: 6 });
   const fresh = edge.allocate(100);
   expect(fresh).toBeGreaterThan(last);
-  edge.check();
+  check(edge);
   edge.free(fresh);
   expect(() => edge.arena.free(fresh)).toThrow('a weight is known');
 });
