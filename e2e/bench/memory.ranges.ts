@@ -37,6 +37,8 @@ export interface BlocksFigures {
 /** A random net of 1000 tensors. */
 export interface PlanFigures {
   readonly ms: number;
+  /** Before it is compiled. */
+  readonly firstMs: number;
   /** The peak, of what is live at once. */
   readonly overLowerBound: number;
 }
@@ -102,12 +104,14 @@ export async function rangeFigures({ quick, say }: Pick<Order, 'quick' | 'say'>)
   });
   const byFit = Object.fromEntries(fits.map((fit) => [fit, fitFigures(fit)])) as Record<Fit, FitFigures>;
   const [blocks, blocksCompacted] = [blocksFigures('never-compacts'), blocksFigures('compacts')];
-  const planThree = { ms: of('plan-three.ms'), overLowerBound: of('plan-three.ratio') };
+  const planFigures = (mode: 'one' | 'three'): PlanFigures =>
+    ({ ms: of(`plan-${mode}.ms`), firstMs: of(`plan-${mode}.firstMs`), overLowerBound: of(`plan-${mode}.ratio`) });
+  const planThree = planFigures('three');
   return {
     fits: byFit,
     blocks,
     blocksCompacted,
-    planOne: { ms: of('plan-one.ms'), overLowerBound: of('plan-one.ratio') },
+    planOne: planFigures('one'),
     planThree,
     ratios: {
       rangeMicros: byFit['good-fit'].micros,

@@ -7,6 +7,8 @@ export const ownColour = colourCount;
 /** Ops that are looked at in all, and attempts at most: bounds the improvement, which is the same on every machine. */
 const improvementOps = 8_000_000;
 const mostAttempts = 12_000;
+/** So many attempts begin with a storage of a fullest moment, for which alone the size of its arena can shrink. */
+const peakShare = 0.5;
 /** A swap of more storages than this is not tried. */
 const longestChain = 40;
 /** How much worse, as a part of the whole, an attempt may be in the beginning and at the end. */
@@ -30,7 +32,7 @@ export function coloured(storages: Storages, random: () => number): Uint8Array {
   for (let attempt = 0; attempt < attempts && least > bound; attempt += 1) {
     const heat = least * hot * (cold / hot) ** (attempt / attempts);
     const before = colouring.cost;
-    const storage = Math.floor(random() * storages.count);
+    const storage = random() < peakShare ? colouring.atPeak(random) : Math.floor(random() * storages.count);
     const to = Math.floor(random() * colourCount);
     if (!colouring.swap(storage, to)) continue;
     if (colouring.cost < least) {
@@ -51,6 +53,12 @@ class Colouring {
   readonly #live: readonly Float64Array[];
   readonly #peaks = new Float64Array(colourCount + 1);
   readonly #peaksBefore = new Float64Array(colourCount + 1);
+  /** Of each colour, an op during which most of it is live. */
+  readonly #peakOps = new Int32Array(colourCount);
+  readonly #peakOpsBefore = new Int32Array(colourCount);
+  /** Which storages are live during each op: where each op's begin in the list, and the list. */
+  readonly #starts: Int32Array;
+  readonly #liveDuring: Int32Array;
   readonly #chain: number[] = [];
   readonly #inChain: Uint8Array;
   /** Where those of the chain came from. */
@@ -61,6 +69,19 @@ class Colouring {
     this.colours = new Uint8Array(storages.count).fill(ownColour + 1);
     this.#inChain = new Uint8Array(storages.count);
     this.#live = Array.from({ length: colourCount }, () => new Float64Array(storages.opCount));
+    [this.#starts, this.#liveDuring] = liveDuring(storages);
+  }
+
+  /** A storage that is live when one of the arenas is fullest, and lies in it if a few looks find one. */
+  atPeak(random: () => number): number {
+    const colour = Math.floor(random() * colourCount);
+    const op = this.#peakOps[colour]!;
+    const start = this.#starts[op]!;
+    const count = this.#starts[op + 1]! - start;
+    if (count === 0) return Math.floor(random() * this.#storages.count);
+    let storage = this.#liveDuring[start + Math.floor(random() * count)]!;
+    for (let look = 1; look < 6 && this.colours[storage] !== colour; look += 1) storage = this.#liveDuring[start + Math.floor(random() * count)]!;
+    return storage;
   }
 
   /** Gives a storage the colour that costs least of those its neighbours leave. */
@@ -73,7 +94,7 @@ class Colouring {
       if (growth < least) [best, least] = [colour, growth];
     }
     this.#move(storage, best);
-    if (best !== ownColour) this.#peaks[best]! += least;
+    this.#measure(best);
     this.#sum();
   }
 
@@ -84,11 +105,13 @@ class Colouring {
     if (from === ownColour && this.#clashes(storage, to)) return this.#takeOver(storage, to);
     this.#gather(storage, to);
     const isWhole = this.#chain.length <= longestChain;
-    for (const member of this.#chain) this.#inChain[member] = 0;
+    for (let index = 0; index < this.#chain.length; index += 1) this.#inChain[this.#chain[index]!] = 0;
     if (!isWhole) return false;
     this.#peaksBefore.set(this.#peaks);
+    this.#peakOpsBefore.set(this.#peakOps);
     this.#from.length = 0;
-    for (const member of this.#chain) {
+    for (let index = 0; index < this.#chain.length; index += 1) {
+      const member = this.#chain[index]!;
       this.#from.push(this.colours[member]!);
       this.#move(member, this.colours[member] === from ? to : from);
     }
@@ -101,12 +124,14 @@ class Colouring {
   swapBack(): void {
     for (let index = 0; index < this.#chain.length; index += 1) this.#move(this.#chain[index]!, this.#from[index]!);
     this.#peaks.set(this.#peaksBefore);
+    this.#peakOps.set(this.#peakOpsBefore);
     this.#sum();
   }
 
   /** A storage gets an arena, and its neighbours there any other that is free for them, or buffers of their own. */
   #takeOver(storage: number, to: number): boolean {
     this.#peaksBefore.set(this.#peaks);
+    this.#peakOpsBefore.set(this.#peakOps);
     this.#chain.length = this.#from.length = 0;
     for (const other of this.#storages.clashes[storage]!) if (this.colours[other] === to) this.#chain.push(other);
     this.#chain.push(storage);
@@ -131,7 +156,9 @@ class Colouring {
     for (let index = 0; index < this.#chain.length && this.#chain.length <= longestChain; index += 1) {
       const member = this.#chain[index]!;
       const wanted = this.colours[member] === from ? to : from;
-      for (const other of this.#storages.clashes[member]!) {
+      const others = this.#storages.clashes[member]!;
+      for (let next = 0; next < others.length; next += 1) {
+        const other = others[next]!;
         if (this.colours[other] !== wanted || this.#inChain[other] === 1) continue;
         this.#inChain[other] = 1;
         this.#chain.push(other);
@@ -141,7 +168,8 @@ class Colouring {
 
   /** Whether any that may not share an arena with this storage has this colour. */
   #clashes(storage: number, colour: number): boolean {
-    for (const other of this.#storages.clashes[storage]!) if (this.colours[other] === colour) return true;
+    const others = this.#storages.clashes[storage]!;
+    for (let index = 0; index < others.length; index += 1) if (this.colours[others[index]!] === colour) return true;
     return false;
   }
 
@@ -171,12 +199,33 @@ class Colouring {
     if (colour === ownColour) return;
     const live = this.#live[colour]!;
     let most = 0;
-    for (let op = 0; op < live.length; op += 1) if (live[op]! > most) most = live[op]!;
+    let peakOp = 0;
+    for (let op = 0; op < live.length; op += 1) {
+      if (live[op]! <= most) continue;
+      most = live[op]!;
+      peakOp = op;
+    }
     this.#peaks[colour] = most;
+    this.#peakOps[colour] = peakOp;
   }
 
   #sum(): void {
     this.cost = 0;
     for (let colour = 0; colour <= ownColour; colour += 1) this.cost += this.#peaks[colour]!;
   }
+}
+
+function liveDuring({ count, opCount, first, last }: Storages): [starts: Int32Array, storages: Int32Array] {
+  const starts = new Int32Array(opCount + 2);
+  for (let storage = 0; storage < count; storage += 1) for (let op = first[storage]!; op <= last[storage]!; op += 1) starts[op + 2]! += 1;
+  for (let op = 2; op < starts.length; op += 1) starts[op]! += starts[op - 1]!;
+  const storages = new Int32Array(starts[opCount + 1]!);
+  // Each start is one behind until its op's are written.
+  for (let storage = 0; storage < count; storage += 1) {
+    for (let op = first[storage]!; op <= last[storage]!; op += 1) {
+      storages[starts[op + 1]!] = storage;
+      starts[op + 1]! += 1;
+    }
+  }
+  return [starts, storages];
 }

@@ -204,7 +204,7 @@ test.each(fits)('%s: of a checkerboard no two neighbours can be had at once, and
 const robsonBound = (live: number, largest: number): number => live * (1 + Math.log2(largest) / 2);
 
 test.each(fits)('%s: when sizes double and one range in each place stays, the block need not be larger than Robson\'s bound', (fit) => {
-  const [live, largest] = [4096, 256];
+  const [live, largest] = [1024, 64];
   const pair = new Pair(robsonBound(live, largest), fit);
   for (let granules = 1; granules <= largest; granules *= 2) {
     // Of each stretch of so many granules all is given back but what lies first.
@@ -218,7 +218,7 @@ test.each(fits)('%s: when sizes double and one range in each place stays, the bl
   }
   checkReport(pair);
   const reach = Math.max(...pair.live.map(({ offset, size: own }) => offset + own));
-  expect(reach, 'it is an adversary').toBeGreaterThan(1.3 * live);
+  expect(reach, 'it is an adversary').toBeGreaterThan(1.2 * live);
 });
 
 test.each(fits)('%s: between the teeth of a comb everything that fits is found', (fit) => {
