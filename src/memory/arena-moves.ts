@@ -29,13 +29,11 @@ export interface MoveUnderWay {
  */
 export function movesToEmptyBlocks(blocks: readonly Block[], { maxBytes, maxMoves }: CompactionBudget): readonly MoveUnderWay[] {
   const rising = blocks.filter(({ use, isEmpty }) => use === 'shared' && !isEmpty).sort((a, b) => a.ranges.used - b.ranges.used || b.id - a.id);
-  // What is filled by this pass is not emptied by it, and what is emptied is not filled.
-  const filled = new Set<Block>();
-  const left = new Set<Block>();
+  // What is emptied, by this pass or one that is under way, is not filled.
+  const left = new Set(rising.filter(({ weights }) => [...weights].some(({ move }) => move !== undefined)));
   const moves: MoveUnderWay[] = [];
   let bytesLeft = maxBytes;
   for (const [index, source] of rising.entries()) {
-    if (filled.has(source)) continue;
     const isWhole = source.weights.size <= maxMoves - moves.length && sizeOf(source) <= bytesLeft;
     const targets = rising.toReversed().filter((block, turn) => block !== source && !left.has(block) && (isWhole || rising.length - 1 - turn > index));
     const planned = roomForAll(source, targets, maxBytes);
@@ -47,7 +45,6 @@ export function movesToEmptyBlocks(blocks: readonly Block[], { maxBytes, maxMove
         continue;
       }
       bytesLeft -= bytes;
-      filled.add(block);
       moves.push({ move: { id: weight.id, from: source.spotOf(weight.range), to: block.spotOf(range), bytes }, block, range });
     }
     // The next pass goes on with the same block.
@@ -63,7 +60,7 @@ const copiedBytes = ({ bytes }: Weight): number => Math.ceil(bytes / 4) * 4;
 function roomForAll(source: Block, others: readonly Block[], maxBytes: number): readonly Planned[] {
   const weights = [...source.weights];
   if (weights.some((weight) => weight.pinCount > 0 || weight.move !== undefined || weight.isFreed || copiedBytes(weight) > maxBytes)) return [];
-  // A range on its way here is not among the weights.
+  // What is on its way here, by this pass too, is not among the weights: the block would not be empty.
   if (weights.reduce((sum, { granules }) => sum + granules, 0) < source.ranges.used) return [];
   if (others.reduce((sum, { freeGranules }) => sum + freeGranules, 0) < source.ranges.used) return [];
   const planned: Planned[] = [];

@@ -253,6 +253,24 @@ test('a move that is abandoned changes nothing and leaves no range reserved', ()
   expect([edge.arena.resolve(last), edge.arena.report()]).toEqual([before, report]);
 });
 
+test('while a block is emptied nothing else goes there, and nothing leaves where its weights go', () => {
+  const edge = new FalseEdge(16 * KiB);
+  const blockOf = (count: number, bytes = 4 * KiB): readonly WeightId[] => {
+    edge.addBlock(bytes);
+    return Array.from({ length: count }, () => edge.allocate(256));
+  };
+  const [full, fuller, emptiest] = [blockOf(32, 8 * KiB), blockOf(16), blockOf(2)];
+  for (const id of fuller.slice(14)) edge.free(id);
+  const moves = edge.arena.compact(everything);
+  expect(moves.map(({ id, to }) => [id, to.block])).toEqual(emptiest.map((id) => [id, 2]));
+  // There is room for each of the others in another block now.
+  for (const id of full.slice(1)) edge.free(id);
+  expect(edge.arena.compact(everything)).toEqual([]);
+  edge.move(moves);
+  check(edge);
+  expect(edge.arena.report().emptyBlockCount).toBe(1);
+});
+
 test('what is pinned does not move, nor when it is pinned while the move is under way', () => {
   const { edge, last } = sparse();
   edge.arena.pin(last);
