@@ -229,7 +229,7 @@ export const heapSuccess = (fit: Fit, seed: number, count: number): number => su
 export interface ArenaFigures {
   readonly utilisation: number;
   readonly success: number;
-  /** How much of what is free in blocks lies outside the largest free range of its block, when half of a full heap was freed and compacted. */
+  /** How much of the heap's free bytes lies in a block, outside its largest free range, when half of a full heap was freed and compacted. The rest can be had by the block, or as one range. */
   readonly fragmentation: number;
   /** Part of the blocks that lives then. */
   readonly density: number;
@@ -245,7 +245,7 @@ export function arenaFigures(when: 'compacts' | 'never-compacts', seed: number, 
   return {
     utilisation,
     success: successOf(new BoundedArena(when), seed, 4 * failures),
-    fragmentation: halved.fragmentation,
+    fragmentation: halved.fragmentation * (halved.reservedBytes - halved.chargedBytes) / (heapBytes - halved.chargedBytes),
     density: halved.requestedBytes / halved.reservedBytes,
     movedPerAllocated: movedBytes / allocatedBytes,
   };

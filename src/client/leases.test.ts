@@ -82,7 +82,7 @@ class Device {
   constructor(world: World, tenant: string) {
     this.#world = world;
     this.account = new LeasedAccount({ after: (delay, call) => void world.after(delay, call) });
-    this.account.govern((most) => this.trim(most));
+    this.account.govern({ trim: (most) => this.trim(most), retain: (retention) => void (retention === 0 && this.trim(0)) });
     const opened = new PortSwitch(world.port());
     const link = opened.open(tenant, 'background', { release: () => undefined, recall: () => undefined, credit: () => undefined, abandon: () => undefined, attach: () => undefined }, this.account);
     this.account.joined(link.account!);

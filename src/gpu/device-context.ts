@@ -64,8 +64,10 @@ export class DeviceContext {
     const { tenant, priority, now, memory = {} } = options;
     this.account = new LeasedAccount({ ...memory, after });
     this.gate = new Gate({ tenant, priority, queue: native, scopes: this.scopes, timer: this.timer, account: this.account, now, after }, options.switch);
-    this.memory = new DeviceMemory(native, this.gate, this.scopes, this.account, (made) => this.#isInvalid(made));
-    this.account.govern((most) => this.memory.trim(most));
+    this.memory = new DeviceMemory({
+      device: native, gate: this.gate, scopes: this.scopes, account: this.account, isInvalid: (made) => this.#isInvalid(made), retention: this.account.retention, after,
+    });
+    this.account.govern(this.memory);
     this.buffers = new ScheduledBuffers(native, this.gate, this.scopes, this.memory, memory.zeroing ?? 'zeroed');
     this.textures = new ScheduledTextures({ device, gate: this.gate, memory: this.memory, scopes: this.scopes, resources: this.resources }, native.createTexture);
   }

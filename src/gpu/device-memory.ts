@@ -1,4 +1,4 @@
-import type { Bytes } from '../base/units.ts';
+import type { Bytes, Micros } from '../base/units.ts';
 import { type Block, Pool, type PoolReport } from '../memory/pool.ts';
 import type { ErrorScopes } from './error-scopes.ts';
 import type { Gate } from './gate.ts';
@@ -49,6 +49,17 @@ export interface MemoryDevice extends WatchedDevice {
   onSubmittedWorkDone(): Promise<undefined>;
 }
 
+export interface DeviceMemoryOptions {
+  readonly device: MemoryDevice;
+  readonly gate: Gate;
+  readonly scopes: ErrorScopes;
+  readonly account: Account;
+  /** Whether WebGPU holds it to be invalid. */
+  readonly isInvalid: (native: Native) => Promise<boolean>;
+  readonly retention: Micros;
+  readonly after: (delay: Micros, call: () => void) => void;
+}
+
 /** Labels of so many leaks are kept. */
 const leaksKept = 32;
 
@@ -73,15 +84,30 @@ export class DeviceMemory {
   #leakCount = 0;
   #refusedCount = 0;
   #peak: Bytes = 0;
+  #highWater: Bytes = 0;
+  #retention: Micros;
+  #isSweeping = false;
+  readonly #after: (delay: Micros, call: () => void) => void;
   isLost = false;
 
-  constructor(device: MemoryDevice, gate: Gate, scopes: ErrorScopes, account: Account, isInvalid: (native: Native) => Promise<boolean>) {
+  constructor({ device, gate, scopes, account, isInvalid, retention, after }: DeviceMemoryOptions) {
+    this.#retention = retention;
+    this.#after = after;
     this.#device = device;
     this.#gate = gate;
     this.#account = account;
     this.#isInvalid = isInvalid;
     this.#watch = new OomWatch(device, scopes, (blocks) => void this.#failed(blocks));
     void device.device.lost.then(() => (this.isLost = true));
+  }
+
+  get live(): Bytes {
+    return this.#pool.live;
+  }
+
+  /** How often something did not fit. */
+  get refusedCount(): number {
+    return this.#refusedCount;
   }
 
   get report(): DeviceMemoryReport {
@@ -114,6 +140,13 @@ export class DeviceMemory {
     return block;
   }
 
+  /** The most that was live since the last call. */
+  takeHighWater(): Bytes {
+    const highWater = this.#highWater;
+    this.#highWater = this.#pool.live;
+    return highWater;
+  }
+
   /** So many bytes would have fitted. */
   get fits(): Bytes {
     return Math.max(0, this.#account.lease - this.#held);
@@ -129,10 +162,11 @@ export class DeviceMemory {
     this.#dropped.unregister(owner);
     if (block.state !== 'live') return; // WebGPU had no memory for it.
     block.lastUse = this.#gate.submitted;
-    if (!this.#pool.isWanted(block)) this.#end(block);
+    if (this.#retention === 0 || !this.#pool.isWanted(block)) this.#end(block);
     else if (then === 'idle') this.#pool.release(block);
     else if (then === 'parked') this.#pool.park(block);
     else this.#end(block);
+    this.#sweepLater();
     this.#tell();
   }
 
@@ -144,6 +178,12 @@ export class DeviceMemory {
   discard(block: NativeBlock): void {
     this.#end(block);
     this.#tell();
+  }
+
+  /** For how long idle blocks are kept that nobody asks for; 0: none are. What is idle now stays for another while. */
+  retain(retention: Micros): void {
+    this.#retention = retention;
+    if (retention === 0) this.trim(0);
   }
 
   /** Gives up idle blocks, the one used longest ago first, until the device holds `most` bytes or nothing more is idle. */
@@ -159,6 +199,19 @@ export class DeviceMemory {
   /** Sizes that are not asked for any more must not pile up. */
   #forgetStale(): void {
     for (let oldest = this.#pool.oldest; oldest !== undefined && this.#pool.acquisitions - oldest.usedAt > staleAfter; oldest = this.#pool.oldest) this.#evict();
+  }
+
+  /** What was idle for a whole period is given back, whether anybody needs it or not. */
+  #sweepLater(): void {
+    if (this.#isSweeping || this.#pool.idle === 0) return;
+    this.#isSweeping = true;
+    this.#after(this.#retention, () => {
+      this.#isSweeping = false;
+      const last = this.#pool.sweep();
+      while (last?.state === 'idle' && this.#evict());
+      this.#sweepLater();
+      this.#tell();
+    });
   }
 
   #hasRoom(bytes: Bytes): boolean {
@@ -226,6 +279,7 @@ export class DeviceMemory {
 
   #tell(): void {
     this.#peak = Math.max(this.#peak, this.#held);
+    this.#highWater = Math.max(this.#highWater, this.#pool.live);
     this.#account.changed(this.#pool);
   }
 }

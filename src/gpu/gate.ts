@@ -197,6 +197,7 @@ export class Gate implements GateControl {
     this.#credit = Infinity;
     this.#flush();
     this.#link.closed();
+    this.#options.account.abandoned();
   }
 
   #open(to: Switch): GateLink {

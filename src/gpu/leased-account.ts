@@ -1,7 +1,15 @@
 import type { Bytes, Micros } from '../base/units.ts';
-import type { AccountFigures, Pressure, Refusal } from '../wire/memory.ts';
+import { type AccountFigures, openingRequest, type Pressure, type PressureLevel, type Refusal } from '../wire/memory.ts';
 import type { Account, AccountReport } from './device-memory.ts';
 import type { AccountControl, AccountLink } from './link.ts';
+
+/** The device's memory, as it is governed. */
+export interface GovernedMemory {
+  /** Gives up idle blocks until no more than this is held, or nothing is idle. */
+  trim(most: Bytes): void;
+  /** Keeps idle blocks that nobody asks for so long, and no longer. */
+  retain(retention: Micros): void;
+}
 
 /** What the owner of a device does when memory runs short. */
 export interface TenantMemory {
@@ -18,6 +26,9 @@ export interface LeasedAccountOptions extends TenantMemory {
 /** What a device tells about its bytes is put together for so long. */
 const newsAfter: Micros = 20_000;
 
+/** A program that comes back after a pause finds its buffers, unless memory is short. */
+const retentions: Readonly<Record<PressureLevel, Micros>> = { nominal: 30_000_000, fair: 2_000_000, serious: 0, critical: 0 };
+
 /** With less than this part of the lease free, more is asked for ahead of need. */
 const lowWater = 1 / 8;
 
@@ -29,14 +40,16 @@ export class LeasedAccount implements Account, AccountControl {
   readonly #options: LeasedAccountOptions;
   #link: AccountLink | undefined;
   #report: AccountReport = { live: 0, idle: 0, returning: 0 };
-  #trim: (most: Bytes) => void = () => undefined;
+  #memory: GovernedMemory | undefined;
+  #level: PressureLevel = 'nominal';
+  #isOverSoft = false;
   #lease: Bytes = Infinity;
   #start: Bytes = 0;
   #granted: Bytes = 0;
   #returned: Bytes = 0;
   #answered = 0;
-  /** Set aside for what is being loaded, and not created yet. */
-  #reserved: Bytes = 0;
+  /** What was set aside and not created yet, the oldest first. */
+  readonly #reservations = new Set<{ left: Bytes }>();
   #requests = 0;
   /** The request for more headroom that is under way. */
   #wish = 0;
@@ -62,9 +75,13 @@ export class LeasedAccount implements Account, AccountControl {
     return live + idle + returning + this.#reserved;
   }
 
-  /** `trim` gives up idle blocks until the device holds no more than it is told. */
-  govern(trim: (most: Bytes) => void): void {
-    this.#trim = trim;
+  govern(memory: GovernedMemory): void {
+    this.#memory = memory;
+  }
+
+  /** How long idle memory is kept that nobody asks for. */
+  get retention(): Micros {
+    return this.#isOverSoft ? 0 : retentions[this.#level];
   }
 
   opening(): Bytes {
@@ -89,10 +106,11 @@ export class LeasedAccount implements Account, AccountControl {
   /** Makes sure that `bytes` more can be held, waiting for others to give way where that helps. What was set aside is used up by what is created, or given back by `release`. */
   async reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }> {
     const missing = this.held + bytes - this.#lease;
-    this.#reserved += bytes;
+    const reservation = { left: bytes };
+    this.#reservations.add(reservation);
     const refusal = missing > 0 ? await this.#ask(missing) : undefined;
     const release = (): void => {
-      this.#reserved = Math.max(0, this.#reserved - bytes);
+      this.#reservations.delete(reservation);
       this.#tellSoon();
     };
     if (refusal === undefined) return { ok: true, release };
@@ -101,7 +119,12 @@ export class LeasedAccount implements Account, AccountControl {
   }
 
   took(bytes: Bytes): void {
-    this.#reserved = Math.max(0, this.#reserved - bytes);
+    let taken = bytes;
+    for (const reservation of this.#reservations) {
+      const part = Math.min(taken, reservation.left);
+      reservation.left -= part;
+      taken -= part;
+    }
   }
 
   changed(report: AccountReport): void {
@@ -128,7 +151,6 @@ export class LeasedAccount implements Account, AccountControl {
   leased(granted: Bytes, request: number | undefined): void {
     this.#granted = granted;
     this.#lease = this.#start + this.#granted - this.#returned;
-    this.#becomeReady();
     this.#tellSoon(); // What nobody has heard of counts as used.
     if (request !== undefined) this.#answer(request, undefined);
   }
@@ -137,21 +159,36 @@ export class LeasedAccount implements Account, AccountControl {
     this.#answer(request, refusal);
   }
 
-  /** Comes down to a lease of `to` as far as idle memory allows, and says so. */
   async trimmed(number: number, to: Bytes, mayUnload: boolean): Promise<void> {
-    this.#trim(to);
+    const before = this.held;
+    this.#memory?.trim(to);
     if (mayUnload && this.held > to) {
       await this.#options.unload?.();
-      this.#trim(to);
+      this.#memory?.trim(to);
     }
     this.#answered = Math.max(this.#answered, number);
-    this.#giveBack(Math.max(to, this.held));
+    // Unloading is asked for what is held; what is free beside that may be the asker's own.
+    const lost = Math.max(0, before - this.held);
+    this.#giveBack(Math.max(to, mayUnload ? this.#lease - lost : this.held));
     this.#tell();
   }
 
   pressed(pressure: Pressure): void {
-    if (pressure.level === 'critical') this.#trim(0);
+    this.#level = pressure.level;
+    this.#memory?.retain(this.retention);
+    this.#memory?.trim(this.held - pressure.bytesNeeded);
     this.#tellTenant(pressure);
+  }
+
+  wentOverSoft(isOver: boolean): void {
+    this.#isOverSoft = isOver;
+    this.#memory?.retain(this.retention);
+  }
+
+  get #reserved(): Bytes {
+    let sum = 0;
+    for (const { left } of this.#reservations) sum += left;
+    return sum;
   }
 
   #giveBack(to: Bytes): void {
@@ -179,6 +216,7 @@ export class LeasedAccount implements Account, AccountControl {
   }
 
   #answer(request: number, refusal: Refusal | undefined): void {
+    if (request === openingRequest) this.#becomeReady();
     if (request === this.#wish) this.#wish = 0;
     this.#waiting.get(request)?.(refusal);
     this.#waiting.delete(request);

@@ -37,6 +37,8 @@ export interface AccountControl {
   /** Come down to a lease of `to`, as far as that can be, and answer with the number. */
   trimmed(number: number, to: Bytes, mayUnload: boolean): void;
   pressed(pressure: Pressure): void;
+  /** The tenant, or one that it is in, holds more than its soft quota: nothing is kept that it does not use. */
+  wentOverSoft(isOver: boolean): void;
 }
 
 /** What a scheduler may tell a gate. */

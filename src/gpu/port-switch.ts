@@ -94,6 +94,7 @@ export class PortSwitch implements Switch {
       case 'memory-refused': return account.refused(message.request, message.refusal);
       case 'trim': return account.trimmed(message.trim, message.to, message.unload);
       case 'pressure': return account.pressed(message.pressure);
+      case 'soft-quota': return account.wentOverSoft(message.isOver);
       default: unreachable(message);
     }
   }

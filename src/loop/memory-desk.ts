@@ -5,6 +5,7 @@ import { defaultBudget } from '../memory/budget.ts';
 import type { AccountId, MemoryCommand, MemoryEvent, RequestId } from '../memory/ledger-event.ts';
 import { MemoryLedger, type MemoryReport } from '../memory/ledger.ts';
 import type { TenantId } from '../memory/quota.ts';
+import { openingRequest } from '../wire/memory.ts';
 import type { FromScheduler, GateIndex, PageToScheduler, SchedulerToPage, ToScheduler } from '../wire/messages.ts';
 import type { Clock } from './clock.ts';
 
@@ -39,6 +40,8 @@ export class MemoryDesk {
     const account = accountOf(gate);
     this.#holders.set(account, holder);
     this.#step({ kind: 'account-opened', account, tenant: pathOf(holder.tenant), lease });
+    // What it may hold unused, others may have: whoever opens a device waits until they have given it up.
+    this.#step({ kind: 'account-asked', account, request: openingRequest as RequestId, need: this.#ledger.shortfall(account), wish: 0 });
   }
 
   close(gate: GateId): void {
@@ -94,7 +97,11 @@ export class MemoryDesk {
         return this.#send(account, (gate) => ({ kind: 'memory-refused', gate, request, refusal: { code: 'over-budget', fits: 0 } }));
       }
       case 'pressure': return this.#press(command);
-      case 'soft-quota': return this.#tellPage({ kind: 'soft-quota', tenant: command.tenant, isOver: command.isOver });
+      case 'soft-quota': {
+        const { tenant, isOver } = command;
+        for (const holder of this.#under(tenant)) holder.send({ kind: 'soft-quota', gate: holder.index, isOver });
+        return this.#tellPage({ kind: 'soft-quota', tenant, isOver });
+      }
       case 'wake': return this.#wake(command.at);
       default: unreachable(command);
     }
@@ -103,11 +110,14 @@ export class MemoryDesk {
   /** Everybody under the limit hears of it, and the page. */
   #press({ level, tenant, bytesNeeded }: MemoryCommand & { readonly kind: 'pressure' }): void {
     const pressure = { level, bytesNeeded };
-    for (const holder of this.#holders.values()) {
-      if (tenant !== undefined && !`${pathOf(holder.tenant)}/`.startsWith(`${tenant}/`)) continue;
-      holder.send({ kind: 'pressure', gate: holder.index, pressure });
-    }
+    for (const holder of this.#under(tenant)) holder.send({ kind: 'pressure', gate: holder.index, pressure });
     this.#tellPage({ kind: 'pressure', tenant, pressure });
+  }
+
+  /** Devices of a tenant and of those in it; of everybody for `undefined`. */
+  #under(tenant: TenantId | undefined): readonly Holder[] {
+    const all = [...this.#holders.values()];
+    return tenant === undefined ? all : all.filter((holder) => `${pathOf(holder.tenant)}/`.startsWith(`${tenant}/`));
   }
 
   #send(account: AccountId, message: (gate: GateIndex) => FromScheduler): void {

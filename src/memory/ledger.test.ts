@@ -5,19 +5,23 @@ import { filled, second, Story } from './ledger-story.ts';
 import type { TenantId } from './quota.ts';
 
 describe('leases', () => {
-  test('a device begins with half of what is free, divided by weight', () => {
+  test('a device that is alone begins with all, and others with most of what is free, divided by weight', () => {
     const story = new Story(1200);
-    expect(story.open(1, 'a')).toBe('1 has 600');
+    expect(story.open(1, 'a')).toBe('1 has 1200');
     story.report(1, {});
     story.quota('b', { weight: 3 });
-    expect(story.open(2, 'b')).toBe('2 has 450');
+    expect(story.open(2, 'b')).toBe('');
+    const shortfall = story.ledger.shortfall(2 as AccountId);
+    expect(shortfall).toBe(1200 * 7 / 8 * 3 / 4 - 0.5);
+    expect(story.ask(2, shortfall)).toBe('1 down to 413');
+    expect(story.give(1, 787, 1)).toBe('2 has 787');
   });
 
   test('what fits is granted in the same turn, and with it as much headroom as the level allows', () => {
-    const story = filled(1000, ['a', 0]);
-    expect(story.ask(1, 400, 1000)).toBe('1 has 700');
-    story.report(1, { live: 700 });
-    expect(story.ask(1, 100, 20)).toBe('1 has 820');
+    const story = filled(1000, ['a', 0], ['b', 0]);
+    expect(story.ask(1, 400, 1000)).toBe('1 has 662');
+    story.report(1, { live: 662 });
+    expect(story.ask(1, 100, 20)).toBe('1 has 782');
   });
 
   test('whoever needs nothing is told what it has', () => {
@@ -58,7 +62,7 @@ describe('leases', () => {
     const story = new Story(1000);
     story.open(1, 'a');
     story.report(1, {});
-    expect(story.ask(1, 501)).toBe('1 no over-budget fits 500');
+    expect(story.ask(1, 1)).toBe('1 no over-budget fits 0');
   });
 
   test('headroom that was asked back is not given again before it came', () => {
@@ -68,12 +72,12 @@ describe('leases', () => {
     expect(story.close(2)).toBe('2 no account-closed fits 0');
     expect(story.ask(1, 0, 1000)).toBe('1 has 600');
     story.give(1, 100, 1, { idle: 200 });
-    expect(story.ask(1, 0, 1000)).toBe('1 has 750');
+    expect(story.ask(1, 0, 1000)).toBe('1 has 1000');
   });
 
   test('a device that held memory under a scheduler that is gone is asked back what is too much', () => {
     const story = new Story(100);
-    expect(story.open(1, 'a', 80)).toBe('');
+    expect(story.open(1, 'a', 80)).toBe('1 has 100');
     expect(story.open(2, 'b', 80)).toBe('1 down to 20');
   });
 });
@@ -158,10 +162,11 @@ describe('budget and pressure', () => {
     const story = new Story(1000);
     story.open(1, 'a');
     story.report(1, {});
-    expect(story.step({ kind: 'page-hidden' })).toBe('all fair 0, 1 down to 250');
+    story.open(2, 'b');
+    expect(story.report(1, { live: 100 })).toBe('');
+    expect(story.step({ kind: 'page-hidden' })).toBe('all fair 0, 1 down to 325');
     expect(story.step({ kind: 'compute-pressure-changed', level: 'serious' })).toBe('');
-    expect(story.step({ kind: 'compute-pressure-changed', level: 'critical' })).toBe('all serious 0, 1 down to 62');
-    expect(story.report(1, { live: 500 })).toBe('');
+    expect(story.step({ kind: 'compute-pressure-changed', level: 'critical' })).toBe('all serious 0, 1 down to 128');
   });
 
   test('what is returning is pressure too', () => {

@@ -100,6 +100,14 @@ export class MemoryLedger {
     return commands;
   }
 
+  /** So much more lease a device that was just opened should have, which others must give up first. */
+  shortfall(id: AccountId): number {
+    const account = this.#accounts.get(id);
+    if (account === undefined) return 0;
+    const { granted } = account;
+    return Math.max(0, headroomOf(account, this.#rank, granted) - granted);
+  }
+
   /** Sums are kept, so it costs no more than its length. */
   report(): MemoryReport {
     const { root } = this.#tree;

@@ -23,6 +23,8 @@ export class Block<T> {
   usedAt = 0;
   /** How many submits there were when it was released: once they are completed, nothing uses it. Kept for whoever holds the bytes. */
   lastUse = 0;
+  /** The sweep before which it became idle. */
+  sweep = 0;
   /** Neighbours among the idle: of all, by age, and of the same usage and size. */
   older: Block<T> | undefined;
   newer: Block<T> | undefined;
@@ -77,6 +79,7 @@ export class Pool<T> {
   #hits = 0;
   #misses = 0;
   #evictions = 0;
+  #sweeps = 1;
 
   /** How many blocks were asked for so far: the pool's own clock, for ages. */
   get acquisitions(): number {
@@ -177,6 +180,14 @@ export class Pool<T> {
     this.#returning -= block.bytes;
   }
 
+  /** Begins another period. Returns the last idle block, in the order of `evict`, that nobody asked for in all of the one before. */
+  sweep(): Block<T> | undefined {
+    let last: Block<T> | undefined;
+    for (let block = this.#oldest; block !== undefined && block.sweep < this.#sweeps; block = block.newer) last = block;
+    this.#sweeps += 1;
+    return last;
+  }
+
   /** The idle block that was used longest ago. */
   get oldest(): Block<T> | undefined {
     return this.#oldest;
@@ -209,6 +220,7 @@ export class Pool<T> {
 
   #putIn(block: Block<T>): void {
     block.state = 'idle';
+    block.sweep = this.#sweeps;
     block.older = this.#newest;
     block.newer = undefined;
     if (this.#newest !== undefined) this.#newest.newer = block;

@@ -7,8 +7,8 @@ describe('the ladder', () => {
     story.open(1, 'a');
     story.report(1, {});
     story.open(2, 'b');
-    expect(story.ask(2, 400)).toBe('1 down to 350');
-    expect(story.give(1, 150, 1)).toBe('2 has 650');
+    expect(story.ask(2, 400)).toBe('1 down to 600');
+    expect(story.give(1, 400, 1)).toBe('2 has 400');
   });
 
   test('then the idle memory of the tenant itself, before anybody else is asked', () => {

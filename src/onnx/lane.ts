@@ -59,10 +59,10 @@ export class OnnxLane implements LaneControl {
     const { tenant, priority } = options;
     const unload = async (): Promise<void> => this.#runtime?.unloadIdle();
     this.#context = scheduleDevice(device, { tenant, priority, switch: this.#switch, now: threadNow, memory: { unload } });
+    void device.lost.then(({ reason, message }) => this.#lose({ code: 'device-lost', reason, detail: message }));
     this.#tellLane();
     await this.#context.account.ready; // Nothing is created before it is known how much may be.
     this.#runtime = await openOnnx(device, { ...this.#onnxOptions, memory: this.#context });
-    void device.lost.then(({ reason, message }) => this.#lose({ code: 'device-lost', reason, detail: message }));
     return { ok: true, value: null };
   }
 

@@ -30,6 +30,7 @@ export interface RuntimeMemory {
     reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }>;
   };
   readonly buffers: { sizing: Sizing; staging: 'kept' | 'dropped' };
+  readonly memory: { readonly live: Bytes; readonly refusedCount: number; takeHighWater(): Bytes };
 }
 
 export interface RunHooks {
@@ -200,13 +201,31 @@ class DeviceRuntime implements OnnxRuntime {
       const submitted = await this.#hold<() => Promise<Record<string, Tensor>>>(signal, async () => {
         const opened = await this.#open(session);
         if (!opened.ok) return opened;
-        const outputs = await session.run(feeds);
-        return { ok: true, value: session.readBack.submit(outputs) };
+        return this.#withRoom(session, async () => {
+          const outputs = await session.run(feeds);
+          return { ok: true, value: session.readBack.submit(outputs) };
+        });
       });
       if (!submitted.ok) return submitted;
       encoded();
       return { ok: true, value: await submitted.value() };
     });
+  }
+
+  /** Sets aside what the last run needed: inside a run onnxruntime cannot wait for room. */
+  async #withRoom<T>(session: Session, work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    if (this.#memory === undefined) return work();
+    const { account, memory } = this.#memory;
+    const room = await account.reserve(session.runBytes);
+    if (!room.ok) return failed(noRoom(session.runBytes, room.refusal));
+    const before = memory.live;
+    memory.takeHighWater();
+    try {
+      return await work();
+    } finally {
+      session.runBytes = memory.takeHighWater() - before;
+      room.release();
+    }
   }
 
   /** One model less wants the session. */
@@ -249,6 +268,7 @@ class DeviceRuntime implements OnnxRuntime {
   /** The outcome of `work`, or the failure that the device reported meanwhile. */
   async #watched<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     const watch: { failure: Failure | undefined } = { failure: undefined };
+    const refusedBefore = this.#memory?.memory.refusedCount;
     this.#watches.add(watch);
     let outcome: Outcome<T>;
     try {
@@ -261,6 +281,8 @@ class DeviceRuntime implements OnnxRuntime {
     if (!outcome.ok || watch.failure !== undefined) await this.#device.queue.onSubmittedWorkDone().catch(() => undefined);
     this.#watches.delete(watch);
     if (this.#lost !== undefined) return failed(this.#lost);
+    // onnxruntime stumbles in its own way over a staging buffer that it does not get.
+    if (this.#memory?.memory.refusedCount !== refusedBefore) watch.failure ??= { code: 'out-of-memory', reason: 'over-budget', detail: 'a buffer of the run did not fit into what the tenant may hold' };
     if (watch.failure === undefined) return outcome;
     // Measured with 1.30: a refused buffer goes into onnxruntime's cache for the device, which outlives even its sessions, and spoils every
     // later run that is handed it. Such runs are caught here as this one was, but only a new device ends it.

@@ -27,6 +27,8 @@ export class Session {
   readonly #source: SessionSource;
   #ort: InferenceSession | undefined;
   #spoilt = false;
+  /** What the last run needed besides the weights, at most; 0 before the first. */
+  runBytes: Bytes = 0;
 
   constructor(device: GPUDevice, source: SessionSource, inputs: readonly ValueHeader[]) {
     this.#device = device;
@@ -40,9 +42,15 @@ export class Session {
     return this.#ort !== undefined && !this.#spoilt;
   }
 
-  /** What its weights take at most: little else is in a file. */
+  /** What must fit while it is made: the weights, and the staging of the largest. */
   get weightBytes(): Bytes {
-    return this.#source.bytes.length;
+    let sum = 0;
+    let largest = 0;
+    for (const { bytes } of this.#source.header.initializers) {
+      sum += aligned(bytes);
+      largest = Math.max(largest, aligned(bytes));
+    }
+    return sum + largest;
   }
 
   /** Some size of its inputs may change from run to run, and with it those of everything in between. */
@@ -96,6 +104,9 @@ export class Session {
     });
   }
 }
+
+/** As onnxruntime rounds its buffers. */
+const aligned = (bytes: Bytes): Bytes => Math.ceil(bytes / 16) * 16;
 
 /** The same for the same model with the same settings, whose sessions compute the same. */
 export async function identityOf({ bytes, freeDimensions, preferredLayout }: SessionSource): Promise<string> {

@@ -12,3 +12,6 @@ export interface Pressure {
   /** So much must go before the level falls by one; 0 when memory is not the cause. */
   readonly bytesNeeded: Bytes;
 }
+
+/** Asked for every device when it opens, by the scheduler itself: its answer says that the device has what it may have to begin with. */
+export const openingRequest = 0;

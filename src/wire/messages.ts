@@ -74,6 +74,7 @@ export type FromScheduler =
   | { readonly kind: 'memory-refused'; readonly gate: GateIndex; readonly request: number; readonly refusal: Refusal }
   | { readonly kind: 'trim'; readonly gate: GateIndex; readonly trim: number; readonly to: Bytes; readonly unload: boolean }
   | { readonly kind: 'pressure'; readonly gate: GateIndex; readonly pressure: Pressure }
+  | { readonly kind: 'soft-quota'; readonly gate: GateIndex; readonly isOver: boolean }
   | { readonly kind: 'start'; readonly op: OpId; readonly priority: Priority };
 
 /** From the page to the scheduler, in one order: a lane is attached before its ops are submitted, and closed after. */
