@@ -55,6 +55,11 @@ export class Encodings {
     return this.#open.has(encoding);
   }
 
+  /** Whether every encoding up to this serial was closed. */
+  areClosed(upTo: number): boolean {
+    return upTo < this.#oldest;
+  }
+
   /** Brings what was written for it onto the queue, submits, and closes it. */
   submit(encoding: Encoding, commands: Iterable<GPUCommandBuffer>): void {
     this.flush();
@@ -68,8 +73,7 @@ export class Encodings {
   /** The commands were submitted otherwise (after `flush`), or never will be. Twice is a bug. */
   close(encoding: Encoding): void {
     assert(this.#open.delete(encoding), 'an encoding is closed once, by those who opened it');
-    const [oldest] = this.#open;
-    for (let next = this.#waiting.peek(); next !== undefined && next.upTo < (oldest?.serial ?? Infinity); next = this.#waiting.peek()) {
+    for (let next = this.#waiting.peek(); next !== undefined && this.areClosed(next.upTo); next = this.#waiting.peek()) {
       this.#waiting.shift();
       next.call();
     }
@@ -89,5 +93,11 @@ export class Encodings {
   /** Everything that was written before is on the queue. */
   flush(): void {
     for (const upload of this.#uploads) upload();
+  }
+
+  /** The serial of the oldest that is open. */
+  get #oldest(): number {
+    for (const { serial } of this.#open) return serial;
+    return Infinity;
   }
 }

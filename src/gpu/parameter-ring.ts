@@ -23,6 +23,8 @@ interface Page {
   readonly contents: Uint8Array<ArrayBuffer>;
   readonly slotCount: number;
   used: number;
+  /** The last encoding that has slots here. */
+  upTo: number;
   /** Slots that are on the queue. */
   written: number;
 }
@@ -34,9 +36,9 @@ const largestSlotCount = 2 ** 14;
 const pagesKept = 2;
 
 /**
- * Small uniforms, a slot to a dispatch, with few buffers, so that few bind groups serve all dispatches. A page that is full is used again once
- * everything that was encoded with it is submitted; is none free by then, a page of twice the size is made. Slots are written together, before
- * the encodings submit. The buffers are UNIFORM only, since nothing may write what a dispatch reads as uniform.
+ * Small uniforms, a slot to a dispatch, with few buffers, so that few bind groups serve all dispatches. A page begins anew once everything that was
+ * encoded with it is submitted. When it is full before that, there is a second one, and from the third on each has twice as many slots. Slots are
+ * written together, before the encodings submit. The buffers are UNIFORM only, since nothing may write what a dispatch reads as uniform.
  */
 export class ParameterRing {
   readonly #device: GPUDevice;
@@ -76,8 +78,7 @@ export class ParameterRing {
     assert(this.#encodings.isOpen(encoding), 'parameters belong to an encoding that is open');
     assert(parameters.byteLength <= this.#maxBytes, `parameters have at most ${this.#maxBytes} bytes`);
     assert(!this.#isClosed, 'a ring that was closed gives no slots');
-    if (this.#page?.used === this.#page?.slotCount) this.#turn();
-    const page = this.#page!;
+    const page = this.#pageFor(encoding);
     const dynamicOffset = page.used * this.#slotBytes;
     page.contents.set(parameters, dynamicOffset);
     page.used += 1;
@@ -94,21 +95,24 @@ export class ParameterRing {
     });
   }
 
-  /** The page is full, or there is none. */
-  #turn(): void {
-    const full = this.#page;
-    if (full !== undefined) {
-      this.#write(full);
-      this.#encodings.whenClosed(() => this.#release(full));
-      if (this.#free.length === 0) this.#slotCount = Math.min(largestSlotCount, this.#slotCount * 2);
-    }
-    this.#page = this.#free.pop() ?? this.#make();
+  /** A page with a free slot. */
+  #pageFor({ serial }: Encoding): Page {
+    const page = (this.#page ??= this.#make());
+    if (page.upTo !== serial && this.#encodings.areClosed(page.upTo)) page.used = page.written = 0;
+    page.upTo = Math.max(page.upTo, serial);
+    if (page.used < page.slotCount) return page;
+    this.#write(page);
+    this.#encodings.whenClosed(() => this.#release(page));
+    if (this.#free.length === 0 && this.#pages.size >= pagesKept) this.#slotCount = Math.min(largestSlotCount, this.#slotCount * 2);
+    const next = (this.#page = this.#free.pop() ?? this.#make());
+    next.upTo = serial;
+    return next;
   }
 
   #make(): Page {
     const size = this.#slotCount * this.#slotBytes;
     const buffer = this.#device.createBuffer({ label: 'parameters', size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-    const page = { buffer, contents: new Uint8Array(size), slotCount: this.#slotCount, used: 0, written: 0 };
+    const page = { buffer, contents: new Uint8Array(size), slotCount: this.#slotCount, used: 0, upTo: 0, written: 0 };
     this.#pages.add(page);
     return page;
   }
@@ -116,7 +120,7 @@ export class ParameterRing {
   #release(page: Page): void {
     if (this.#isClosed) return;
     if (page.slotCount === this.#slotCount && this.#free.length < pagesKept) {
-      page.used = page.written = 0;
+      page.used = page.written = page.upTo = 0;
       this.#free.push(page);
       return;
     }

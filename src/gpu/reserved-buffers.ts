@@ -9,7 +9,7 @@ export interface RoomAccount {
 
 export type Creation =
   | { readonly kind: 'created'; readonly buffers: readonly GPUBuffer[] }
-  /** `fits`: so much the account would have given; `undefined` when it was WebGPU that had no memory, which says nothing more. */
+  /** `fits`: so much more the account could have been given; `undefined` when it was WebGPU that had no memory, which says nothing more. */
   | { readonly kind: 'refused'; readonly code: 'no-room'; readonly fits: Bytes | undefined }
   | { readonly kind: 'refused'; readonly code: 'device-lost' };
 

@@ -40,7 +40,7 @@ export interface WeightRange {
 
 export type WeightRefusal =
   | { readonly kind: 'refused'; readonly code: 'no-bytes' | 'over-buffer-limit' | 'over-binding-limit'; readonly limitBytes: Bytes }
-  /** `fits`: so much would have fitted, as far as is known. `isSettling`: more will, once the encodings that are open now are closed. */
+  /** `fits`: so much at least would have fitted, as far as is known. `isSettling`: more will, once the encodings that are open now are closed. */
   | { readonly kind: 'refused'; readonly code: 'no-room'; readonly fits: Bytes; readonly isSettling: boolean }
   | { readonly kind: 'refused'; readonly code: 'device-lost' | 'closed' };
 
@@ -194,10 +194,12 @@ export class DeviceWeights {
     while (pass.kind === 'moved' && this.#moved.size === 0 && this.#arena.report().largestFreeBytes < bytes);
   }
 
-  /** A block of the size that is asked for, or else of half of it, and so on down to what is needed now. */
+  /** A block of the size that is asked for, or of a half, a quarter or an eighth of it, or of what is needed now. */
   async #makeBlock({ bytes, leastBytes, use }: NeedsBlock): Promise<BlockOutcome> {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    for (let size = bytes; ;) {
+    const sizes = [1, 2, 4, 8].map((part) => Math.floor(bytes / part / granuleBytes) * granuleBytes).filter((size) => size > leastBytes);
+    let fits = 0;
+    for (const size of [...sizes, leastBytes]) {
       const made = await createReserved(this.#device, [{ label: `weights (${use})`, size, usage }], this.#options.account);
       if (made.kind === 'created') {
         const [buffer] = made.buffers;
@@ -206,10 +208,9 @@ export class DeviceWeights {
         return { kind: 'made' };
       }
       if (made.code === 'device-lost') return { kind: 'device-lost' };
-      const { fits = Infinity } = made;
-      if (size === leastBytes || fits < leastBytes) return { kind: 'no-room', fits: Number.isFinite(fits) ? fits : 0 };
-      size = Math.max(leastBytes, Math.floor(Math.min(size / 2, fits) / granuleBytes) * granuleBytes);
+      fits = made.fits ?? 0;
     }
+    return { kind: 'no-room', fits };
   }
 
   #write(id: WeightId, bytes: Uint8Array<ArrayBuffer>): void {
