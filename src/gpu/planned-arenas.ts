@@ -43,13 +43,20 @@ export class PlannedArenas {
     this.#buffers = buffers;
   }
 
-  /** All arenas or none; answers when WebGPU is known to have memory for them. */
+  /**
+   * All arenas or none; answers when WebGPU is known to have memory for them. They are touched here: browsers make a buffer zero when it is first used,
+   * Chromium the whole of it, and the first run should not pay for that.
+   */
   static async make(device: GPUDevice, options: PlannedArenasOptions): Promise<PlannedArenasOutcome> {
     const { plan, label, account } = options;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const descriptors = plan.arenas.map(({ bytes, use }, index) => ({ label: `${label}, ${use} arena ${index}`, size: bytes, usage }));
     const made = await createReserved(device, descriptors, account);
-    return made.kind === 'created' ? { kind: 'made', arenas: new PlannedArenas(options, made.buffers) } : made;
+    if (made.kind === 'refused') return made;
+    const encoder = device.createCommandEncoder({ label: `${label}, first touch` });
+    for (const buffer of made.buffers) encoder.clearBuffer(buffer, 0, 4);
+    device.queue.submit([encoder.finish()]);
+    return { kind: 'made', arenas: new PlannedArenas(options, made.buffers) };
   }
 
   /** Where a tensor lies; `undefined` for external ones. */

@@ -9,18 +9,19 @@ const gpu = create(['backend=null']);
 const now = (): number => Math.round(performance.now() * 1000);
 const kinds = ['plain', 'scheduled'] as const;
 
-async function labOf(kind: (typeof kinds)[number]): Promise<{ device: GPUDevice; pool: ReadbackPool; source: GPUBuffer; made: number[]; errors: string[] }> {
+async function labOf(kind: (typeof kinds)[number]): Promise<{ device: GPUDevice; pool: ReadbackPool; source: GPUBuffer; made: GPUBuffer[]; errors: string[] }> {
   const adapter = await gpu.requestAdapter();
   const device = await adapter!.requestDevice();
   if (kind === 'scheduled') scheduleDevice(device, { tenant: 't', priority: 'background', switch: new HostileSwitch(), now });
   const errors: string[] = [];
   device.addEventListener('uncapturederror', ({ error }) => errors.push(error.message));
   const source = device.createBuffer({ size: 4096, usage: GPUBufferUsage.COPY_SRC });
-  const made: number[] = [];
+  const made: GPUBuffer[] = [];
   const { createBuffer } = device;
   device.createBuffer = (descriptor) => {
-    made.push(descriptor.size);
-    return createBuffer.call(device, descriptor);
+    const buffer = createBuffer.call(device, descriptor);
+    made.push(buffer);
+    return buffer;
   };
   return { device, pool: new ReadbackPool(device), source, made, errors };
 }
@@ -49,11 +50,14 @@ test('a range that leaves its buffer is a bug, and nothing is made for it', asyn
 });
 
 test.each(kinds)('%s: the buffer that is read may be destroyed at once, and the pool closed', async (kind) => {
-  const { pool, source, errors } = await labOf(kind);
+  const { device, pool, source, made, errors } = await labOf(kind);
   const read = pool.read([{ buffer: source, offset: 0, bytes: 64 }]);
   source.destroy();
   pool.close();
   expect([(await read)[0]!.byteLength, errors]).toEqual([64, []]);
+  device.pushErrorScope('validation');
+  device.queue.writeBuffer(made[0]!, 0, new Uint8Array(4));
+  expect((await device.popErrorScope())?.message).toContain('destroyed'); // Nothing is kept behind.
 });
 
 test.each(kinds)('%s: reads under way reject when the device is destroyed, also those that nobody waits for', async (kind) => {

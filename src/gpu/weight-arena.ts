@@ -147,9 +147,13 @@ export class DeviceWeights {
 
   /** Destroys all blocks, once the encodings that are open now are closed. Weights resolve to nothing from now on. */
   close(): void {
+    const { encodings } = this.#options;
     const buffers = [...this.#buffers.values()];
     this.#finish('closed');
-    this.#options.encodings.whenClosed(() => buffers.forEach((buffer) => buffer.destroy()));
+    encodings.whenClosed(() => {
+      encodings.flush();
+      for (const buffer of buffers) buffer.destroy();
+    });
   }
 
   /** What was not removed, to be named as leaks. */
@@ -247,6 +251,8 @@ export class DeviceWeights {
   }
 
   #destroy(blocks: readonly BlockId[]): void {
+    // What waits to be uploaded there would be refused, and with it all that waits beside it.
+    if (blocks.length > 0) this.#options.encodings.flush();
     for (const block of blocks) {
       this.#buffers.get(block)?.destroy();
       this.#buffers.delete(block);
