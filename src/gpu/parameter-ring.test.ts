@@ -90,7 +90,7 @@ test('what is put belongs to an open encoding and fits a slot', async () => {
   const encodings = new Encodings(device.queue);
   const ring = new ParameterRing(device, encodings);
   const encoding = encodings.open();
-  expect(() => ring.put(encoding, new Uint8Array(257))).toThrow('at most 256');
+  expect(() => ring.put(encoding, new Uint8Array(257))).toThrow('fit a slot');
   encodings.close(encoding);
   expect(() => ring.put(encoding, new Uint8Array(4))).toThrow('open');
   const next = encodings.open();

@@ -76,7 +76,7 @@ export class ParameterRing {
   /** A slot that holds `parameters` for dispatches of this encoding, which must be open; what follows them in the slot is not defined. */
   put(encoding: Encoding, parameters: Uint8Array): ParameterSlot {
     assert(this.#encodings.isOpen(encoding), 'parameters belong to an encoding that is open');
-    assert(parameters.byteLength <= this.#maxBytes, `parameters have at most ${this.#maxBytes} bytes`);
+    assert(parameters.byteLength <= this.#maxBytes, 'parameters fit a slot');
     assert(!this.#isClosed, 'a ring that was closed gives no slots');
     const page = this.#pageFor(encoding);
     const dynamicOffset = page.used * this.#slotBytes;

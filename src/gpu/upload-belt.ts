@@ -96,7 +96,7 @@ export class UploadBelt {
     const chunk = this.#active;
     if (chunk === undefined || this.#waiting.length === 0) return;
     this.#active = undefined;
-    chunk.state = 'closed';
+    this.#pass(chunk, 'active', 'closed');
     chunk.buffer.unmap();
     const encoder = this.#device.createCommandEncoder({ label: 'upload' });
     for (const { buffer, offset, from, bytes } of this.#waiting.splice(0)) encoder.copyBufferToBuffer(chunk.buffer, from, buffer, offset, bytes);
@@ -127,7 +127,7 @@ export class UploadBelt {
     if (this.#active !== undefined || this.#isClosed) return this.#active;
     const chunk = this.#free.pop() ?? (this.#chunks.size < this.#mostChunks ? this.#make() : undefined);
     if (chunk === undefined || chunk.view.byteLength === 0) return undefined;
-    chunk.state = 'active';
+    this.#pass(chunk, 'free', 'active');
     this.#used = 0;
     this.#active = chunk;
     this.#mostInUse = Math.max(this.#mostInUse, this.#chunks.size - this.#free.length);
@@ -147,17 +147,22 @@ export class UploadBelt {
   }
 
   #map(chunk: Chunk): void {
-    chunk.state = 'mapping';
+    this.#pass(chunk, 'closed', 'mapping');
     const mapped = (): void => {
       if (!this.#chunks.has(chunk)) return;
       chunk.view = new Uint8Array(chunk.buffer.getMappedRange());
-      chunk.state = 'free';
+      this.#pass(chunk, 'mapping', 'free');
       this.#free.push(chunk);
     };
     const failed = (): void => {
       if (this.#chunks.delete(chunk)) chunk.buffer.destroy();
     };
     chunk.buffer.mapAsync(GPUMapMode.WRITE).then(mapped).catch(failed);
+  }
+
+  #pass(chunk: Chunk, from: Chunk['state'], to: Chunk['state']): void {
+    assert(chunk.state === from, `a chunk gets ${to} that was ${from}, this one is ${chunk.state}`);
+    chunk.state = to;
   }
 
   /** Destroys free chunks beyond so many, and counts anew. */

@@ -247,10 +247,10 @@ function strict(lease: number, asked: number[] = []): Switch {
   };
 }
 
-test('without room for a block a smaller one is made, and without any the refusal says so', async () => {
+test.each(['the account', 'WebGPU'])('where %s has no room for a block a smaller one is made, and without any the refusal says so', async (who) => {
   const asked: number[] = [];
   const home = await homeOf('scheduled', strict(12 * KiB, asked));
-  const lab = labIn(home, { account: home.account, maxBlockBytes: 128 * KiB });
+  const lab = labIn(home, { account: who === 'the account' ? home.account : undefined, maxBlockBytes: 128 * KiB });
   const id = await added(lab, 4 * KiB);
   expect([asked, lab.weights.report().reservedBytes]).toEqual([[4 * KiB], 8 * KiB]);
   const refusal = await lab.weights.add(new Uint8Array(16 * KiB), 'too much');
