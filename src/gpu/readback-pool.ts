@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import type { Bytes } from '../base/units.ts';
-import { blockBytes } from '../memory/size-class.ts';
+import { blockBytes } from '../memory/block-bytes.ts';
 
 /** What to read: the buffer needs `COPY_SRC`, and has the whole words that the range touches. */
 export interface ReadRange {
