@@ -50,6 +50,9 @@ export class LeasedAccount implements Account, AccountControl {
   #answered = 0;
   /** What was set aside and not created yet, the oldest first. */
   readonly #reservations = new Set<{ left: Bytes }>();
+  /** Of reservations that wait for an answer: their bytes, and what was asked for them beyond the lease. */
+  #expected: Bytes = 0;
+  #asked: Bytes = 0;
   #requests = 0;
   /** The request for more headroom that is under way. */
   #wish = 0;
@@ -105,17 +108,23 @@ export class LeasedAccount implements Account, AccountControl {
 
   /** Makes sure that `bytes` more can be held, waiting for others to give way where that helps. What was set aside is used up by what is created, or given back by `release`. */
   async reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }> {
-    const missing = this.held + bytes - this.#lease;
     const reservation = { left: bytes };
+    const missing = this.held + this.#expected + bytes - this.#lease - this.#asked;
+    if (missing > 0) {
+      // It counts as held when it is granted, not before: what is held beyond the lease counts as taken.
+      this.#expected += bytes;
+      this.#asked += missing;
+      const refusal = await this.#ask(missing);
+      this.#expected -= bytes;
+      this.#asked -= missing;
+      if (refusal !== undefined) return { ok: false, refusal };
+    }
     this.#reservations.add(reservation);
-    const refusal = missing > 0 ? await this.#ask(missing) : undefined;
     const release = (): void => {
       this.#reservations.delete(reservation);
       this.#tellSoon();
     };
-    if (refusal === undefined) return { ok: true, release };
-    release();
-    return { ok: false, refusal };
+    return { ok: true, release };
   }
 
   took(bytes: Bytes): void {

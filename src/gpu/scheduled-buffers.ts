@@ -25,6 +25,7 @@ export class ScheduledBuffers implements BufferHome {
   readonly #scopes: ErrorScopes;
   readonly #memory: DeviceMemory;
   #tomb: GPUBuffer | undefined;
+  #made: ScheduledBuffer[] | undefined;
   /** Of buffers that are created from now on. */
   sizing: Sizing = 'exact';
   zeroing: Zeroing;
@@ -56,6 +57,18 @@ export class ScheduledBuffers implements BufferHome {
     if (isStaging && !mappedAtCreation) native.unmap();
     return this.#wrap(native, { size, usage, label, block, isDirty: !isStaging && this.zeroing === 'zeroed' });
   }
+
+  /** Does `work` and tells, also when it fails, which buffers it has made that are not destroyed. For one piece of work at a time. */
+  readonly record = async <T>(work: () => Promise<T>, tell: (made: readonly GPUBuffer[]) => void): Promise<T> => {
+    const made: ScheduledBuffer[] = [];
+    this.#made = made;
+    try {
+      return await work();
+    } finally {
+      this.#made = undefined;
+      tell(made.filter((buffer) => !buffer.isDestroyed) as unknown[] as GPUBuffer[]);
+    }
+  };
 
   standIn({ size, usage, label }: { readonly size: Bytes; readonly usage: GPUFlagsConstant; readonly label: string }): GPUBuffer {
     this.#native.pushErrorScope('out-of-memory');
@@ -106,6 +119,7 @@ export class ScheduledBuffers implements BufferHome {
   #wrap(native: GPUBuffer, identity: BufferIdentity): GPUBuffer {
     const buffer = new ScheduledBuffer(this, native, identity);
     if (identity.block !== undefined) this.#memory.own(buffer, identity.block);
+    this.#made?.push(buffer);
     return buffer as unknown as GPUBuffer;
   }
 

@@ -11,7 +11,7 @@ import { checkFeeds, fixDimensions } from './feeds.ts';
 import { instance } from './lock.ts';
 import { classify, gpuFailure } from './ort-error.ts';
 import { readHeader } from './proto.ts';
-import { identityOf, Session } from './session.ts';
+import { identityOf, type RecordBuffers, Session } from './session.ts';
 
 export interface LoadOptions {
   /** For people. */
@@ -29,7 +29,7 @@ export interface RuntimeMemory {
   readonly account: {
     reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }>;
   };
-  readonly buffers: { sizing: Sizing; staging: 'kept' | 'dropped' };
+  readonly buffers: { sizing: Sizing; staging: 'kept' | 'dropped'; readonly record: RecordBuffers };
   readonly memory: { readonly live: Bytes; readonly refusedCount: number; takeHighWater(): Bytes };
 }
 
@@ -126,7 +126,7 @@ class DeviceRuntime implements OnnxRuntime {
     const source = { bytes, header, freeDimensions, preferredLayout };
     const key = await identityOf(source);
     const known = this.#sessions.get(key);
-    const shared = known ?? { key, session: new Session(this.#device, source, inputs), models: 0, runs: 0, usedAt: 0, isPinned: false };
+    const shared = known ?? { key, session: new Session(this.#device, source, inputs, this.#memory?.buffers.record), models: 0, runs: 0, usedAt: 0, isPinned: false };
     this.#sessions.set(key, shared);
     shared.models += 1;
     shared.isPinned ||= options.pinned === true;

@@ -14,6 +14,9 @@ export interface SessionSource {
   readonly preferredLayout: 'NHWC' | 'NCHW' | undefined;
 }
 
+/** Does `work` and tells, also when it fails, which buffers it has made that are still there. */
+export type RecordBuffers = <T>(work: () => Promise<T>, tell: (made: readonly GPUBuffer[]) => void) => Promise<T>;
+
 /**
  * A model as onnxruntime holds it, made again when a failed run has spoilt it: after a failure onnxruntime goes on with the feeds of the failed run,
  * which are freed by then (`inputOutputBound` in wasm-core-impl.ts is only cleared by success): the thread freezes for good.
@@ -25,13 +28,18 @@ export class Session {
   readonly readBack: ReadBack;
   readonly #device: GPUDevice;
   readonly #source: SessionSource;
+  readonly #record: RecordBuffers | undefined;
   #ort: InferenceSession | undefined;
   #spoilt = false;
+  /** What was made while the session was, and is still there. */
+  #weights: readonly GPUBuffer[] = [];
   /** What the last run needed besides the weights, at most; 0 before the first. */
   runBytes: Bytes = 0;
 
-  constructor(device: GPUDevice, source: SessionSource, inputs: readonly ValueHeader[]) {
+  /** `record`, of a scheduled device's buffers: tells what a piece of work has made and not destroyed. */
+  constructor(device: GPUDevice, source: SessionSource, inputs: readonly ValueHeader[], record?: RecordBuffers) {
     this.#device = device;
+    this.#record = record;
     this.#source = source;
     this.inputs = inputs;
     this.readBack = new ReadBack(device);
@@ -61,7 +69,7 @@ export class Session {
   /** Makes the session, unless there is a sound one. */
   async open(): Promise<InferenceSession> {
     if (this.#spoilt) await this.release();
-    this.#ort ??= await this.#create();
+    this.#ort ??= this.#record === undefined ? await this.#create() : await this.#record(() => this.#create(), (made) => (this.#weights = made));
     return this.#ort;
   }
 
@@ -79,12 +87,20 @@ export class Session {
     }
   }
 
-  /** Frees what onnxruntime holds; the next run makes it again. */
+  /**
+   * Frees what onnxruntime holds; the next run makes it again. onnxruntime itself keeps the weights of a released session until the last session on the device is
+   * released (1.30, in every cache mode), and never uses them again; so they are destroyed here.
+   */
   async release(): Promise<void> {
     const ort = this.#ort;
     this.#ort = undefined;
     this.#spoilt = false;
-    await ort?.release();
+    try {
+      await ort?.release();
+    } finally {
+      for (const buffer of this.#weights) if ((buffer.usage & GPUBufferUsage.STORAGE) !== 0) buffer.destroy();
+      this.#weights = [];
+    }
   }
 
   #create(): Promise<InferenceSession> {
