@@ -269,8 +269,6 @@ export class Release {
       next = slice;
     }
     if (best === undefined || next === undefined || this.#window.isEmpty || this.#mayFlow(best, next, now)) return best;
-    // Gates with credit do not ask, and may leave no room for ever: what is paid for goes all the same, one slice at a time.
-    if (!best.hasFlights && this.#isPaidFor(best, next, now)) return best;
     // What the reserve pays for waits for no room but its own: urgent gates fill the GPU on their credit without asking.
     const isPaidFor = this.#isPaidFor(best, next, now) && best.inFlight < this.#window.bound(this.#world.tuning().quantum);
     return isPaidFor || this.#hasRoomAmongAll(best, filling) ? best : undefined;
