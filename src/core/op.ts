@@ -88,7 +88,7 @@ export interface Op {
   readonly dependencies?: readonly Dependency[];
   readonly needs?: readonly Need[];
   readonly gang?: Gang;
-  /** `false`: once begun, nothing overtakes its slices. Default: true. */
+  /** `false`: once begun, nothing overtakes its slices but what went on its way before the news of that. Default: true. */
   readonly preemptible?: boolean;
   /** Longest time from start to end; then it fails with `timeout`, and the lane is told to drop it. */
   readonly timeout?: Micros;

@@ -100,6 +100,7 @@ export class Release {
     const gate = this.#gates.get(id);
     if (gate === undefined) return;
     while (gate.released < upTo && gate.readyCount > 0) this.#launch(gate, now);
+    gate.submitted(upTo);
     this.#setBacklog(gate, gate.readyCount);
   }
 
@@ -133,7 +134,9 @@ export class Release {
     if (this.#gates.size === 0) return;
     this.#credit(now, commands);
     this.#recall(now, commands);
+    const before = this.#begunGate();
     this.#release(now, commands);
+    if (this.#begunGate() !== before) this.#credit(now, commands); // Or what has credit would go between until the next step.
   }
 
   /** Of each gate with something to release. */
@@ -185,10 +188,12 @@ export class Release {
     // Each gate's slices take as many times longer as there are gates; one that runs and one behind it keep all of them busy.
     const askers = classes.filter((rank) => rank > most || most === least).length;
     const share = this.#window.bound(short * coarse * 1.5 * askers);
+    const begun = this.#begunGate();
     let index = 0;
     for (const gate of this.#gates.values()) {
       const rank = classes[index++]!;
-      const credit = !enabled || this.#gates.size === 1 ? Infinity : rank === most && rank < least ? standingCredit : 0;
+      const hasCredit = rank === most && rank < least && (begun ?? gate) === gate;
+      const credit = !enabled || this.#gates.size === 1 ? Infinity : hasCredit ? standingCredit : 0;
       const isTight = credit === 0 && (!sideBySide || this.#isDefended(rank, now));
       const quantum = !enabled ? Infinity : credit === 0 && (!sideBySide || this.#isAlert(rank, now)) ? short : short * coarse;
       const tight = this.#window.bound(short / 2);
@@ -258,11 +263,13 @@ export class Release {
 
   /** Whose slice goes next; `undefined` when nothing is ready, or it must wait for room. */
   #nextGate(now: Micros, filling: ReadonlySet<SliceQueue>): SliceQueue | undefined {
+    const begun = this.#begunGate();
     let best: SliceQueue | undefined;
     let next: Slice | undefined;
     for (const gate of this.#gates.values()) {
       const slice = gate.nextReady;
       if (slice === undefined || gate.isRecalling || this.#isHeld(gate, slice, now)) continue;
+      if (begun !== undefined && !(gate === begun && isBegun(gate, slice))) continue;
       if (this.#mayFlow(gate, slice, now) && !this.#hasRoomOfItsOwn(gate, filling)) continue;
       if (next !== undefined && !this.#goesBefore(gate, slice, best!, next, now)) continue;
       best = gate;
@@ -274,8 +281,17 @@ export class Release {
     return isPaidFor || this.#hasRoomAmongAll(best, filling) ? best : undefined;
   }
 
+  /** Where something has begun that nothing may overtake, and not all of it was submitted: what is in flight beyond the pace was not. */
+  #begunGate(): SliceQueue | undefined {
+    for (const gate of this.#gates.values()) {
+      const { nextReady, recallable, inFlight, leave } = gate;
+      if (nextReady !== undefined && isBegun(gate, nextReady)) return gate;
+      if (recallable !== undefined && isBegun(gate, recallable) && inFlight > (leave?.pace ?? 0)) return gate;
+    }
+    return undefined;
+  }
+
   #goesBefore(gate: SliceQueue, slice: Slice, other: SliceQueue, than: Slice, now: Micros): boolean {
-    if (isBegun(gate, slice) !== isBegun(other, than)) return isBegun(gate, slice);
     const { classes } = this.#world.desk.policy;
     if (classes) {
       const [a, b] = [this.#rankNow(gate, slice, now), this.#rankNow(other, than, now)];
@@ -352,7 +368,7 @@ export class Release {
   /** From the moment an urgent op arrives until all of it has reached the GPU, less urgent work leaves the GPU to it. */
   #isHeld(gate: SliceQueue, slice: Slice, now: Micros): boolean {
     const { tuning, desk, census } = this.#world;
-    if (!tuning().enabled || !desk.policy.classes) return false;
+    if (!tuning().enabled || !desk.policy.classes || isBegun(gate, slice)) return false;
     return census.isAwaited(this.#rankIn(gate, slice)) && !this.#isPaidFor(gate, slice, now);
   }
 
@@ -376,5 +392,5 @@ export class Release {
 }
 
 /** A slice of an op that may not be interrupted, of which some are released already. */
-const isBegun = (gate: SliceQueue, slice: Slice): boolean =>
-  slice.of.record?.op.preemptible === false && gate.lastReleased?.of === slice.of;
+const isBegun = (gate: SliceQueue, { of: { record } }: Slice): boolean =>
+  record?.op.preemptible === false && gate.lastReleased?.of.record === record;

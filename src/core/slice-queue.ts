@@ -51,16 +51,15 @@ export class SliceQueue {
   mustYield = false;
   /** Key of the next slice under a policy that shares, until something of the tenant was released. */
   headKey: number | undefined;
-  /** The last slice that was released, done or not. */
-  lastReleased: Slice | undefined;
   /** The gate was asked to keep what it has not submitted, and has not answered. */
   isRecalling = false;
   #announced = 0;
   #released = 0;
   #done = 0;
-  /** Slices below this have left the gate: so much a recall was answered. */
+  /** Slices below this have left the gate: it said so. */
   #submitted = 0;
   #inFlight: Micros = 0;
+  #lastDone: Slice | undefined;
 
   constructor(gate: GateId, tenant: TenantId, priority: Priority) {
     this.gate = gate;
@@ -91,15 +90,25 @@ export class SliceQueue {
     return this.#slices.at(this.#released - this.#done);
   }
 
+  /** The slice before that, done or not. */
+  get lastReleased(): Slice | undefined {
+    return this.hasFlights ? this.#slices.at(this.#released - this.#done - 1) : this.#lastDone;
+  }
+
   /** The last slice that was released, if the gate may still keep it. */
   get recallable(): Slice | undefined {
     const isSubmitted = this.#released <= Math.max(this.#submitted, this.#done);
-    return isSubmitted || this.isRecalling ? undefined : this.#slices.at(this.#released - this.#done - 1);
+    return isSubmitted || this.isRecalling ? undefined : this.lastReleased;
   }
 
   announce(slice: Slice): void {
     this.#slices.push(slice);
     this.#announced += 1;
+  }
+
+  /** The gate said that it submitted these. */
+  submitted(upTo: number): void {
+    if (upTo > this.#submitted) this.#submitted = Math.min(upTo, this.#released);
   }
 
   /** Moves the next slice into flight. */
@@ -108,7 +117,6 @@ export class SliceQueue {
     assert(slice !== undefined, 'a slice is released only when one is ready');
     slice.releasedAt = now;
     slice.alone = alone;
-    this.lastReleased = slice;
     this.#released += 1;
     this.#inFlight += slice.cost;
     return slice;
@@ -119,13 +127,14 @@ export class SliceQueue {
     if (!(this.#done < upTo) || !this.hasFlights) return undefined;
     const slice = this.#slices.shift()!;
     this.#done += 1;
+    this.#lastDone = slice;
     this.#inFlight = this.hasFlights ? this.#inFlight - slice.cost : 0;
     return slice;
   }
 
   /** Takes the last released slice back, as the gate had not submitted it; `undefined` when all from `upTo` on are back. */
   recall(upTo: number): Slice | undefined {
-    if (upTo > this.#submitted) this.#submitted = Math.min(upTo, this.#released);
+    this.submitted(upTo);
     if (!(this.#released > Math.max(upTo, this.#done))) return undefined;
     this.#released -= 1;
     const slice = this.nextReady!;
