@@ -22,6 +22,7 @@ export const rules = {
   'overruns': 'whoever asked is told at the timeout',
   'releases-unannounced': 'a gate is told to release what it announced, and never less than before',
   'releases-held': 'while something more urgent is awaited, nothing less urgent is released',
+  'overtakes': 'nothing overtakes what has begun and may not be interrupted',
   'window': 'while something more urgent is awaited, little is in flight',
   'idle-lane': 'no lane is idle while something waits that could run there',
   'unfinished': 'everything ends',

@@ -17,9 +17,12 @@ export interface SeenGate {
   announced: number;
   released: number;
   done: number;
+  /** The last that was done. */
+  landed: SeenSlice | undefined;
   isRecalling: boolean;
-  /** The last word was a recall's answer: all that was released is submitted. */
-  isRecalled: boolean;
+  /** The last word, a recall's answer for one, was that all that was released is submitted. */
+  isDrained: boolean;
+  credit: Micros;
   pace: Micros;
   quantum: Micros;
   /** The loosest pace and the longest quantum since it last had nothing in flight. */
@@ -35,7 +38,7 @@ export class GatePicture {
     if (event.kind === 'gate-opened') {
       const { gate, priority } = event;
       this.gates.set(gate, {
-        gate, priority, slices: [], announced: 0, released: 0, done: 0, isRecalling: false, isRecalled: false, pace: 0, quantum: 0, loosest: 0, coarsest: 0,
+        gate, priority, slices: [], announced: 0, released: 0, done: 0, landed: undefined, isRecalling: false, isDrained: false, credit: 0, pace: 0, quantum: 0, loosest: 0, coarsest: 0,
       });
     }
     const gate = 'gate' in event && event.gate !== undefined ? this.gates.get(event.gate) : undefined;
@@ -50,13 +53,13 @@ export class GatePicture {
       case 'slices-released': this.#releasedItself(gate, event.upTo); return;
       case 'slices-done':
         gate.released = Math.max(gate.released, event.upTo);
-        gate.slices.splice(0, Math.max(0, event.upTo - gate.done));
+        gate.landed = gate.slices.splice(0, Math.max(0, event.upTo - gate.done)).at(-1) ?? gate.landed;
         gate.done = Math.max(gate.done, event.upTo);
         this.#loosen(gate);
         return;
       case 'slices-recalled':
         gate.isRecalling = false;
-        gate.isRecalled = true;
+        gate.isDrained = true;
         gate.released = Math.max(gate.done, Math.min(gate.released, event.upTo));
         return;
       default:
@@ -69,10 +72,11 @@ export class GatePicture {
     switch (command.kind) {
       case 'release':
         gate.released = Math.max(gate.released, command.upTo);
-        gate.isRecalled = false;
+        gate.isDrained = false;
         return;
       case 'recall': gate.isRecalling = true; return;
       case 'credit':
+        gate.credit = command.credit;
         gate.pace = command.pace;
         gate.quantum = command.quantum;
         this.#loosen(gate);
@@ -81,6 +85,7 @@ export class GatePicture {
 
   /** On credit, perhaps of before: then nobody can say how much is on the GPU. */
   #releasedItself(gate: SeenGate, upTo: number): void {
+    if (upTo >= gate.released) gate.isDrained = true;
     if (upTo <= gate.released) return;
     gate.released = upTo;
     gate.loosest = Infinity;
@@ -90,6 +95,13 @@ export class GatePicture {
     const isEmpty = gate.done === gate.released;
     gate.loosest = isEmpty ? gate.pace : Math.max(gate.loosest, gate.pace);
     gate.coarsest = isEmpty ? gate.quantum : Math.max(gate.coarsest, gate.quantum);
+  }
+
+  /** The op whose slices were released last and go on with the next; `undefined` when the next slice is another's. */
+  begun({ slices, released, done, landed }: SeenGate): OpId | undefined {
+    const next = slices[released - done];
+    const last = released > done ? slices[released - done - 1] : landed;
+    return next !== undefined && next.op === last?.op ? next.op : undefined;
   }
 
   /** What was released and is not known to be done. */

@@ -1,5 +1,6 @@
 import type { Micros } from '../base/units.ts';
 import type { Command } from '../core/event.ts';
+import type { OpId } from '../core/op.ts';
 import { patience } from '../core/policies.ts';
 import { hold } from './breach.ts';
 import type { GatePicture, SeenGate, SeenSlice } from './gate-picture.ts';
@@ -34,6 +35,8 @@ export class GateRules {
     if (gate === undefined) return;
     hold(upTo <= gate.announced, 'releases-unannounced', () => `gate ${on} announced ${gate.announced} and is to release ${upTo}`);
     hold(upTo > gate.released, 'releases-unannounced', () => `gate ${on} released ${gate.released} and is to release ${upTo}`);
+    const whole = this.#isWhole(gate) ? undefined : this.#wholeBeside(gate);
+    hold(whole === undefined, 'overtakes', () => `gate ${on} is to release what is another's`, whole);
     const awaited = this.#awaitedBeside(gate);
     if (awaited === undefined) return;
     const ranks = this.#picture.inherited();
@@ -50,6 +53,7 @@ export class GateRules {
   standing(now: Micros): void {
     let ranks: ReadonlyMap<SeenOp, number> | undefined;
     for (const gate of this.#gates.gates.values()) {
+      this.#credit(gate);
       const slices = this.#gates.inFlight(gate);
       if (slices.length === 0 || gate.loosest === Infinity || gate.isRecalling) continue;
       const awaited = this.#awaitedBeside(gate);
@@ -57,11 +61,29 @@ export class GateRules {
       ranks ??= this.#picture.inherited();
       // What is urgent or late itself takes with it what is before it.
       if (this.#rightOf(gate, slices.length - 1, awaited, ranks, now) !== 'none') continue;
-      hold(gate.isRecalled, 'window', () => `gate ${gate.gate} was not asked to keep what it can`, awaited.op.op);
+      hold(gate.isDrained, 'window', () => `gate ${gate.gate} was not asked to keep what it can`, awaited.op.op);
       let inFlight = 0;
       for (const { cost } of slices) inFlight += cost;
       hold(inFlight <= windowOf(gate, slices), 'window', () => `gate ${gate.gate} has ${inFlight} in flight`, awaited.op.op);
     }
+  }
+
+  /** Who has credit does not ask, and goes between. */
+  #credit(gate: SeenGate): void {
+    if (gate.credit === 0 || this.#isWhole(gate) || !this.#picture.isEnabled) return;
+    const whole = this.#wholeBeside(gate);
+    hold(whole === undefined, 'overtakes', () => `gate ${gate.gate} has a credit of ${gate.credit}`, whole);
+  }
+
+  /** The op of another gate that has begun and may not be interrupted, if some of it waits. */
+  #wholeBeside(gate: SeenGate): OpId | undefined {
+    for (const other of this.#gates.gates.values()) if (other !== gate && this.#isWhole(other)) return this.#gates.begun(other);
+    return undefined;
+  }
+
+  #isWhole(gate: SeenGate): boolean {
+    const begun = this.#gates.begun(gate);
+    return begun !== undefined && this.#picture.ops.get(begun)?.op.preemptible === false;
   }
 
   /** Nothing is left in a gate when all is quiet. */

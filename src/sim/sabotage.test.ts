@@ -69,6 +69,12 @@ const beside = (): Workload => few([
   { ...op(2, { lane: 2 as LaneId, tenant: bob, priority: 'user-blocking', costs: {} }, { slices: [500], encode: 5000 }), at: 30_000 },
 ], both);
 
+/** The same, but the long run is longer than a train, may not be interrupted, and has begun. */
+const besideWhole = (): Workload => few([
+  op(1, { lane: 1 as LaneId, costs: {}, preemptible: false }, { slices: new Array<number>(200).fill(1000) }),
+  { ...op(2, { lane: 2 as LaneId, tenant: bob, priority: 'user-blocking', costs: {} }, { slices: [500] }), at: 30_000 },
+], both);
+
 interface Row {
   readonly rule: Rule;
   readonly workload: () => Workload;
@@ -129,6 +135,11 @@ const rows: readonly Row[] = [
   { rule: 'overruns', workload: () => few([op(1, { timeout: 500 })]), spoil: (commands) => commands.filter(({ kind }) => kind !== 'settle' && kind !== 'abort') },
   { rule: 'releases-unannounced', workload: beside, spoil: (commands) => commands.map((c) => (c.kind === 'release' ? { ...c, upTo: c.upTo + 100 } : c)) },
   { rule: 'releases-held', workload: beside, spoil: onEvent('slices-recalled', { kind: 'release', gate: 1 as GateId, upTo: 7, crowd: 1 }) },
+  { rule: 'overtakes', workload: besideWhole, spoil: (commands) => commands.filter((c) => c.kind !== 'credit' || c.gate !== 2 || c.credit > 0) },
+  {
+    rule: 'overtakes', workload: besideWhole,
+    spoil: (commands, told) => (told.kind === 'slices-ready' && told.gate === 2 ? [...commands, { kind: 'release', gate: 2 as GateId, upTo: 1, crowd: 2 }] : commands),
+  },
   { rule: 'window', workload: beside, spoil: without('recall') },
   { rule: 'idle-lane', workload: () => few([op(1)]), spoil: without('start') },
   { rule: 'unfinished', workload: () => few([op(1)], { tuning: { enabled: false } }), spoil: without('start') },
