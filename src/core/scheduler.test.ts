@@ -334,7 +334,8 @@ test('whatever happens, slices leave in order, never beyond window and one slice
       else if (a.kind === 'op') obey(bench.submit(a.lane, a.priority).commands);
       else bench.now += a.by;
     }
-    for (let round = 0; round < 1000 && !isEmpty(bench); round += 1) {
+    const hasLanded = (gate: number): boolean => landed.get(gate) === announced.get(gate);
+    for (let round = 0; round < 1000 && !(isEmpty(bench) && [1, 2, 3, 4].every(hasLanded)); round += 1) {
       finishOps();
       for (const gate of [1, 2, 3, 4]) land(gate);
     }
