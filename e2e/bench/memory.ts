@@ -118,7 +118,7 @@ export const memory: Scenario = {
         bestFitVsGoodFit: ranges.ratios.bestFitVsGoodFit,
         firstFitVsGoodFit: ranges.ratios.firstFitVsGoodFit,
         garbageBytes: ranges.ratios.rangeGarbageBytes,
-        utilisation: ranges.ratios.utilisation,
+        utilisation: ranges.fits['good-fit'].utilisation,
         utilisationCompacted: ranges.ratios.utilisationCompacted,
         fragmentation: ranges.ratios.fragmentationCompacted,
         success: ranges.ratios.successAt85Compacted,

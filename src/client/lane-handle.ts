@@ -1,5 +1,6 @@
 import { type Remote, transfer, wrap } from 'comlink';
 import { describe, type Failure, type Outcome } from '../wire/failure.ts';
+import type { DeviceMemoryView } from '../wire/memory.ts';
 import type { LaneControl, LaneId, LaneToPage, LoadedModel, LoadRequest, OpFailure, OpId, PageToLane } from '../wire/messages.ts';
 import type { PendingRun } from './pending-run.ts';
 import type { Priority } from './priority.ts';
@@ -84,6 +85,15 @@ export class LaneHandle {
     } finally {
       this.#loadCount -= 1;
     }
+  }
+
+  /** What the lane's device holds; `undefined` while there is none. */
+  async memory(): Promise<DeviceMemoryView | undefined> {
+    const living = this.#living;
+    if (living === undefined) return undefined;
+    const asked = living.control.memory().then((value): Outcome<DeviceMemoryView | undefined> => ({ ok: true, value }));
+    const outcome = await living.life.settle(asked);
+    return outcome.ok ? outcome.value : undefined;
   }
 
   /** Sends a run on its way; its promise settles in any case. */

@@ -3,7 +3,7 @@ import { PortSwitch } from '../gpu/port-switch.ts';
 import type { Switch } from '../gpu/link.ts';
 import type { TraceBatch } from '../trace/batch.ts';
 import type { LaneId, OpId, SchedulerToPage, Tuning } from '../wire/messages.ts';
-import type { MemoryReport } from '../wire/memory.ts';
+import type { DeviceMemoryView, MemoryReport } from '../wire/memory.ts';
 import { typedPort } from '../wire/port.ts';
 import type { Feeds } from '../wire/tensor.ts';
 import { describe, type Failure } from '../wire/failure.ts';
@@ -170,6 +170,12 @@ export class Switchyard implements AsyncDisposable {
     this.#assertOpen();
     if (this.#scheduler.failure !== undefined) throw new SwitchyardError(this.#scheduler.failure);
     return this.#memory.report();
+  }
+
+  /** What the device of a tenant's models holds, its last allocations and its leaks; `undefined` while it has none. For devices of your own there is `memoryOf`. */
+  async deviceMemory(tenant: string): Promise<DeviceMemoryView | undefined> {
+    this.#assertOpen();
+    return this.#lanes.get(tenant)?.memory();
   }
 
   /** Calls back when memory gets short, or less so. Returns how to stop. */

@@ -54,8 +54,9 @@ export type SchedulerEvent =
   | { readonly kind: 'op-failed'; readonly op: OpId; readonly attempt?: number; readonly detail: string; readonly mayPass: boolean }
   /** Whoever asked does not want it any more, and knows. */
   | { readonly kind: 'op-cancelled'; readonly op: OpId }
-  /** `weight`: share of a tenant under the fair policies, above 0; 1 until told. `slots`: so many of its ops may be under way; no bound until told. */
-  | { readonly kind: 'tenant-set'; readonly tenant: TenantId; readonly weight?: number; readonly slots?: number }
+  /** `weight`: share of a tenant under the fair policies, above 0; 1 until told. `slots`: so many of its ops may be under way; no bound until told.
+   *  `deferred`: its ops are taken to have come later, because it holds more memory than it should. */
+  | { readonly kind: 'tenant-set'; readonly tenant: TenantId; readonly weight?: number; readonly slots?: number; readonly deferred?: boolean }
   /** How much there is of a resource; unbounded until told. */
   | { readonly kind: 'resource-set'; readonly resource: ResourceId; readonly capacity: number }
   /** A policy of the application's own, from now on known by this name. */

@@ -42,6 +42,18 @@ test('a policy is shown what the op is, and where its tenant stands', () => {
   expect(seen.every(({ draw }) => draw > 0 && draw <= 1)).toBe(true);
 });
 
+test('ops of a tenant that is deferred are taken to have come half a second later, and then not any more', () => {
+  const shares = new Shares();
+  const desk = new PolicyDesk(shares);
+  const record = recordOf(1, { tenant: 'a' }, { shares, readyAt: 70 });
+  shares.of('a' as TenantId).isDeferred = true;
+  expect(desk.keyOfOp(record)).toBe(550_070);
+  desk.choose('fifo');
+  expect(desk.keyOfOp(record)).toBe(500_070);
+  shares.of('a' as TenantId).isDeferred = false;
+  expect(desk.keyOfOp(record)).toBe(70);
+});
+
 test('draws are the same for the same questions', () => {
   const draws = (): readonly number[] => {
     const desk = deskWith(({ draw }) => draw);

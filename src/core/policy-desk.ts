@@ -12,6 +12,9 @@ export interface Misconduct {
   readonly detail: string;
 }
 
+/** An op of a tenant that holds more memory than it should is taken to have come so much later: bounded, so it is late and not starved. */
+const deferral: Micros = 500_000;
+
 /** Asks the policy in charge for keys, and dismisses one that throws or gives what is no number. */
 export class PolicyDesk {
   readonly #shares: Shares;
@@ -60,9 +63,11 @@ export class PolicyDesk {
 
   /** `urgency`: as if it were that. */
   keyOfOp(record: OpRecord, urgency = record.urgency): number {
-    const { op, readyAt, deadlineAt, cost, upwardRank, graph, share } = record;
+    const { op, deadlineAt, cost, upwardRank, graph, share } = record;
+    const late = share.isDeferred ? deferral : 0;
+    const readyAt = record.readyAt + late;
     return this.#key({
-      tenant: op.tenant, readyAt, since: graph?.openedAt ?? readyAt, urgency, deadlineAt, cost, items: op.items ?? 1, upwardRank,
+      tenant: op.tenant, readyAt, since: graph === undefined ? readyAt : graph.openedAt + late, urgency, deadlineAt, cost, items: op.items ?? 1, upwardRank,
       share, draw: this.#draw(),
     });
   }

@@ -151,7 +151,8 @@ export class Scheduler {
     this.#book.laneClosed(id, [...lane.underWay], now, commands);
   }
 
-  #setTenant({ tenant, weight, slots }: SchedulerEvent & { kind: 'tenant-set' }): void {
+  #setTenant({ tenant, weight, slots, deferred }: SchedulerEvent & { kind: 'tenant-set' }): void {
+    if (deferred !== undefined) this.#shares.of(tenant).isDeferred = deferred;
     if (weight !== undefined && weight > 0 && weight < Infinity) this.#shares.of(tenant).weight = weight;
     if (slots !== undefined && slots >= 0) this.#starter.setSlots(tenant, slots);
   }

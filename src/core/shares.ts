@@ -13,6 +13,8 @@ export class TenantShare implements Share {
   #weight = 1;
   /** So many of its ops may be under way. */
   slots = Infinity;
+  /** It holds more memory than it should, and stands behind others. */
+  isDeferred = false;
   /** Ops under way. */
   underWay = 0;
   /** Ops ready or under way, and gates with slices: while there are any, it stands in line. */

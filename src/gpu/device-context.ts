@@ -65,7 +65,7 @@ export class DeviceContext {
     this.account = new LeasedAccount({ ...memory, after });
     this.gate = new Gate({ tenant, priority, queue: native, scopes: this.scopes, timer: this.timer, account: this.account, now, after }, options.switch);
     this.memory = new DeviceMemory({
-      device: native, gate: this.gate, scopes: this.scopes, account: this.account, isInvalid: (made) => this.#isInvalid(made), retention: this.account.retention, after,
+      device: native, gate: this.gate, scopes: this.scopes, account: this.account, isInvalid: (made) => this.#isInvalid(made), retention: this.account.retention, now, after,
     });
     this.account.govern(this.memory);
     this.buffers = new ScheduledBuffers(native, this.gate, this.scopes, this.memory, memory.zeroing ?? 'zeroed');

@@ -1,5 +1,7 @@
 import type { Bytes, Micros } from '../base/units.ts';
-import { type Block, Pool, type PoolReport } from '../memory/pool.ts';
+import { type AllocationKind, AllocationTrace } from '../memory/allocation-trace.ts';
+import { type Block, Pool } from '../memory/pool.ts';
+import type { DeviceMemoryReport } from '../wire/memory.ts';
 import type { ErrorScopes } from './error-scopes.ts';
 import type { Gate } from './gate.ts';
 import { OomWatch, type WatchedDevice } from './oom-watch.ts';
@@ -34,15 +36,6 @@ export interface AccountReport {
   readonly returning: Bytes;
 }
 
-export interface DeviceMemoryReport extends PoolReport {
-  /** Held at most, since the device was made. */
-  readonly peak: Bytes;
-  /** What was dropped without being destroyed, and labels of the last of it. */
-  readonly leakCount: number;
-  readonly leaks: readonly string[];
-  readonly refusedCount: number;
-}
-
 /** What the memory does to the device. */
 export interface MemoryDevice extends WatchedDevice {
   readonly device: GPUDevice;
@@ -57,11 +50,15 @@ export interface DeviceMemoryOptions {
   /** Whether WebGPU holds it to be invalid. */
   readonly isInvalid: (native: Native) => Promise<boolean>;
   readonly retention: Micros;
+  readonly now: () => Micros;
   readonly after: (delay: Micros, call: () => void) => void;
 }
 
 /** Labels of so many leaks are kept. */
 const leaksKept = 32;
+
+/** So many of the last allocations are kept for whoever wants to know. */
+const traceLength = 4_096;
 
 /** Idle blocks that so many acquisitions passed by are let go when a new block has to be made. */
 const staleAfter = 4_096;
@@ -80,6 +77,8 @@ export class DeviceMemory {
   readonly #isInvalid: (native: Native) => Promise<boolean>;
   /** What the program dropped without destroying it: nothing that could be submitted refers to it any more. */
   readonly #dropped = new FinalizationRegistry<NativeBlock>((block) => this.#drop(block));
+  readonly trace = new AllocationTrace(traceLength);
+  readonly #now: () => Micros;
   readonly #leaks: string[] = [];
   #leakCount = 0;
   #refusedCount = 0;
@@ -90,7 +89,8 @@ export class DeviceMemory {
   readonly #after: (delay: Micros, call: () => void) => void;
   isLost = false;
 
-  constructor({ device, gate, scopes, account, isInvalid, retention, after }: DeviceMemoryOptions) {
+  constructor({ device, gate, scopes, account, isInvalid, retention, now, after }: DeviceMemoryOptions) {
+    this.#now = now;
     this.#retention = retention;
     this.#after = after;
     this.#device = device;
@@ -111,7 +111,7 @@ export class DeviceMemory {
   }
 
   get report(): DeviceMemoryReport {
-    return { ...this.#pool.report, peak: this.#peak, leakCount: this.#leakCount, leaks: [...this.#leaks], refusedCount: this.#refusedCount };
+    return { ...this.#pool.report, peak: this.#peak, leakCount: this.#leakCount, leaks: [...this.#leaks], refusedCount: this.#refusedCount, usages: this.#pool.usages };
   }
 
   /** The application is about to open or close an error scope. */
@@ -120,21 +120,25 @@ export class DeviceMemory {
   }
 
   /** An idle block; `undefined` when one has to be made. */
-  reuse(usage: number, bytes: Bytes, slack: number): NativeBlock | undefined {
+  reuse(usage: number, bytes: Bytes, slack: number, label: string): NativeBlock | undefined {
     const block = this.#pool.acquire(usage, bytes, slack);
-    if (block !== undefined) this.#tell();
+    if (block === undefined) return undefined;
+    this.#note('reuse', block.number, usage, bytes, label);
+    this.#tell();
     return block;
   }
 
   /** Makes room for `bytes` and creates; `undefined`, before anything is created, when they do not fit. Throws what `create` throws. */
-  make(usage: number, bytes: Bytes, create: () => Native): NativeBlock | undefined {
+  make(usage: number, bytes: Bytes, label: string, create: () => Native): NativeBlock | undefined {
     this.#forgetStale();
     if (!this.#hasRoom(bytes)) {
       this.#refusedCount += 1;
+      this.#note('refuse', 0, usage, bytes, label);
       this.#account.missed(this.#held + bytes - this.#account.lease);
       return undefined;
     }
     const block = this.#watch.watch(() => this.#pool.add(create(), usage, bytes));
+    this.#note('create', block.number, usage, bytes, label);
     this.#account.took(bytes);
     this.#tell();
     return block;
@@ -162,10 +166,12 @@ export class DeviceMemory {
     this.#dropped.unregister(owner);
     if (block.state !== 'live') return; // WebGPU had no memory for it.
     block.lastUse = this.#gate.submitted;
-    if (this.#retention === 0 || !this.#pool.isWanted(block)) this.#end(block);
-    else if (then === 'idle') this.#pool.release(block);
-    else if (then === 'parked') this.#pool.park(block);
-    else this.#end(block);
+    if (then === 'over' || this.#retention === 0 || !this.#pool.isWanted(block)) this.#end(block);
+    else {
+      this.#note('release', block.number, block.usage, block.bytes, '');
+      if (then === 'idle') this.#pool.release(block);
+      else this.#pool.park(block);
+    }
     this.#sweepLater();
     this.#tell();
   }
@@ -224,14 +230,15 @@ export class DeviceMemory {
   }
 
   #evict(): boolean {
-    const { oldest } = this.#pool;
-    if (oldest === undefined) return false;
-    this.#pool.evict();
-    this.#destroy(oldest);
+    const block = this.#pool.evict();
+    if (block === undefined) return false;
+    this.#note('end', block.number, block.usage, block.bytes, '');
+    this.#destroy(block);
     return true;
   }
 
   #end(block: NativeBlock): void {
+    this.#note('end', block.number, block.usage, block.bytes, '');
     this.#pool.discard(block);
     this.#destroy(block);
   }
@@ -271,10 +278,15 @@ export class DeviceMemory {
     const found = await Promise.all(blocks.map((block) => this.#isInvalid(block.holds)));
     blocks.forEach((block, index) => {
       if (!found[index] || block.state === 'returning' || block.state === 'gone') return;
+      this.#note('fail', block.number, block.usage, block.bytes, '');
       this.#pool.discard(block);
       this.#pool.completed(block);
     });
     this.trim(0);
+  }
+
+  #note(kind: AllocationKind, block: number, usage: number, bytes: Bytes, label: string): void {
+    this.trace.record({ at: this.#now(), kind, block, usage, bytes, label });
   }
 
   #tell(): void {

@@ -41,7 +41,7 @@ export class LeasedAccount implements Account, AccountControl {
   #link: AccountLink | undefined;
   #report: AccountReport = { live: 0, idle: 0, returning: 0 };
   #memory: GovernedMemory | undefined;
-  #level: PressureLevel = 'nominal';
+  #pressure: Pressure = { level: 'nominal', bytesNeeded: 0 };
   #isOverSoft = false;
   #lease: Bytes = Infinity;
   #start: Bytes = 0;
@@ -84,7 +84,10 @@ export class LeasedAccount implements Account, AccountControl {
 
   /** How long idle memory is kept that nobody asks for. */
   get retention(): Micros {
-    return this.#isOverSoft ? 0 : retentions[this.#level];
+    const { level, bytesNeeded } = this.#pressure;
+    if (this.#isOverSoft) return 0;
+    // A machine that is busy, or a page that nobody sees, has memory: to make buffers anew would only keep it busier.
+    return bytesNeeded > 0 ? retentions[level] : retentions.nominal;
   }
 
   opening(): Bytes {
@@ -183,7 +186,7 @@ export class LeasedAccount implements Account, AccountControl {
   }
 
   pressed(pressure: Pressure): void {
-    this.#level = pressure.level;
+    this.#pressure = pressure;
     this.#memory?.retain(this.retention);
     this.#memory?.trim(this.held - pressure.bytesNeeded);
     this.#tellTenant(pressure);

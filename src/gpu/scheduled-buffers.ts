@@ -50,7 +50,7 @@ export class ScheduledBuffers implements BufferHome {
     const bytes = isPoolable(size, usage) ? blockBytes(size, this.sizing) : size;
     // What the CPU writes waits mapped for its next life; nothing else can be mapped when it is created.
     const isStaging = (usage & GPUBufferUsage.MAP_WRITE) !== 0;
-    const block = mappedAtCreation && !isStaging ? undefined : this.#memory.reuse(usage, bytes, this.sizing === 'classes' ? 1 + classSlack : 1);
+    const block = mappedAtCreation && !isStaging ? undefined : this.#memory.reuse(usage, bytes, this.sizing === 'classes' ? 1 + classSlack : 1, label);
     if (block === undefined) return this.#make({ size, usage, label, mappedAtCreation }, bytes);
     const native = block.holds as GPUBuffer;
     if (native.label !== label) native.label = label;
@@ -124,7 +124,7 @@ export class ScheduledBuffers implements BufferHome {
   }
 
   #make({ size, usage, label, mappedAtCreation }: Required<GPUBufferDescriptor>, bytes: Bytes): GPUBuffer {
-    const block = this.#memory.make(usage, bytes, () => this.#native.createBuffer({ label, size: bytes, usage, mappedAtCreation }));
+    const block = this.#memory.make(usage, bytes, label, () => this.#native.createBuffer({ label, size: bytes, usage, mappedAtCreation }));
     if (block !== undefined) return this.#wrap(block.holds as GPUBuffer, { size, usage, label, block, isDirty: false });
     const error = outOfMemory(bytes, label, this.#memory.fits);
     if (mappedAtCreation) throw new RangeError(error.message);

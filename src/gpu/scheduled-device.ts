@@ -1,6 +1,7 @@
 import { joinComputePass } from './compute-pass.ts';
 import { CuttingEncoder, joinCommandEncoder } from './cutting-encoder.ts';
 import { type ContextOptions, DeviceContext, type NativeDevice } from './device-context.ts';
+import { setMemoryOf } from './memory-of.ts';
 import { joinRenderEncoders, TrackedBundleEncoder } from './render-pass.ts';
 import { Destroyable } from './resources.ts';
 import { joinBuffer, nativeEntry, ScheduledBuffer } from './scheduled-buffer.ts';
@@ -75,6 +76,7 @@ export function scheduleDevice(device: GPUDevice, options: ContextOptions): Devi
     },
   });
   scheduleQueue(device.queue, context);
+  setMemoryOf(device, memory);
   void device.lost.then(() => gate.close());
   return context;
 }

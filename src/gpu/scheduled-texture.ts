@@ -63,7 +63,7 @@ export class ScheduledTextures {
   #counted(descriptor: GPUTextureDescriptor, bytes: number): GPUTexture {
     const { memory, scopes } = this.#home;
     let made: GPUTexture | undefined;
-    const block = memory.make(textureUsage, bytes, () => new CountedTexture((made = this.#create(descriptor))));
+    const block = memory.make(textureUsage, bytes, descriptor.label ?? '', () => new CountedTexture((made = this.#create(descriptor))));
     if (block !== undefined) {
       memory.own(made!, block);
       this.#blocks.set(made!, block);

@@ -27,9 +27,13 @@ export class MemoryDesk {
   readonly #holders = new Map<AccountId, Holder>();
   #callOff: (() => void) | undefined;
 
-  constructor(clock: Clock, tellPage: (message: SchedulerToPage) => void) {
+  readonly #defer: (tenant: string, isDeferred: boolean) => void;
+
+  /** `defer`: ops of a tenant that holds too much are to stand behind others, or not any more. */
+  constructor(clock: Clock, tellPage: (message: SchedulerToPage) => void, defer: (tenant: string, isDeferred: boolean) => void) {
     this.#clock = clock;
     this.#tellPage = tellPage;
+    this.#defer = defer;
   }
 
   get report(): MemoryReport {
@@ -99,7 +103,10 @@ export class MemoryDesk {
       case 'pressure': return this.#press(command);
       case 'soft-quota': {
         const { tenant, isOver } = command;
-        for (const holder of this.#under(tenant)) holder.send({ kind: 'soft-quota', gate: holder.index, isOver });
+        for (const holder of this.#under(tenant)) {
+          holder.send({ kind: 'soft-quota', gate: holder.index, isOver });
+          this.#defer(holder.tenant, isOver);
+        }
         return this.#tellPage({ kind: 'soft-quota', tenant, isOver });
       }
       case 'wake': return this.#wake(command.at);

@@ -49,7 +49,7 @@ export class SchedulerLoop {
     this.#lock = lock;
     this.#tellPage = tellPage;
     this.#trace = new TraceWriter(recorder);
-    this.#memory = new MemoryDesk(clock, tellPage);
+    this.#memory = new MemoryDesk(clock, tellPage, (tenant, deferred) => this.#step({ kind: 'tenant-set', tenant: tenant as never, deferred }));
   }
 
   /** Takes the port of a thread that holds gates, and perhaps a lane. */

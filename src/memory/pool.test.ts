@@ -118,6 +118,11 @@ test('whatever is asked of it, a pool holds what a list would, in its order and 
         sum(twin.live), sum(twin.idle) + sum(twin.parked), sum(twin.returning), twin.live.length, twin.idle.length + twin.parked.length,
       ]);
     }
+    for (const { usage, live, idle, sizes } of pool.usages) {
+      const of = (blocks: readonly Block<number>[]): readonly Block<number>[] => blocks.filter((block) => block.usage === usage);
+      expect([live, idle]).toEqual([sum(of(twin.live)), sum(of(twin.idle))]);
+      expect(sizes.map(({ bytes }) => bytes)).toEqual([...new Set(of(twin.idle).map(({ bytes }) => bytes))].toSorted((one, other) => one - other));
+    }
     while (pool.evict());
     for (const block of [...twin.live, ...twin.parked]) pool.discard(block);
     for (const block of [...twin.live, ...twin.parked, ...twin.idle, ...twin.returning]) pool.completed(block);

@@ -15,6 +15,8 @@ import { Demand } from './demand.ts';
  * only when all that is completed.
  */
 export class Block<T> {
+  /** Counted up by its pool, from 1. */
+  readonly number: number;
   readonly holds: T;
   readonly usage: number;
   readonly bytes: Bytes;
@@ -31,7 +33,8 @@ export class Block<T> {
   below: Block<T> | undefined;
   above: Block<T> | undefined;
 
-  constructor(holds: T, usage: number, bytes: Bytes) {
+  constructor(number: number, holds: T, usage: number, bytes: Bytes) {
+    this.number = number;
     this.holds = holds;
     this.usage = usage;
     this.bytes = bytes;
@@ -47,6 +50,20 @@ interface Stack<T> {
 interface Shelf<T> {
   readonly stacks: Map<Bytes, Stack<T>>;
   readonly sizes: Bytes[];
+  live: Bytes;
+  hits: number;
+  misses: number;
+}
+
+/** Of one usage. */
+export interface UsageReport {
+  readonly usage: number;
+  readonly live: Bytes;
+  readonly idle: Bytes;
+  readonly hits: number;
+  readonly misses: number;
+  /** Sizes that something is idle of, the smallest first, and how many blocks. */
+  readonly sizes: readonly { readonly bytes: Bytes; readonly idleCount: number }[];
 }
 
 export interface PoolReport {
@@ -105,6 +122,14 @@ export class Pool<T> {
     };
   }
 
+  /** By usage, with what is idle of each size. O(idle). */
+  get usages(): readonly UsageReport[] {
+    return [...this.#shelves].map(([usage, { stacks, sizes, live, hits, misses }]) => {
+      const idle = sizes.map((bytes) => ({ bytes, idleCount: countOf(stacks.get(bytes)!) })).filter(({ idleCount }) => idleCount > 0);
+      return { usage, live, idle: idle.reduce((sum, { bytes, idleCount }) => sum + bytes * idleCount, 0), hits, misses, sizes: idle };
+    });
+  }
+
   /** An idle block of this usage that has `bytes`, or more up to `slack` times as many; `undefined` when there is none: make one and `add` it. */
   acquire(usage: number, bytes: Bytes, slack = 1): Block<T> | undefined {
     const shelf = this.#shelves.get(usage);
@@ -112,6 +137,7 @@ export class Pool<T> {
     const block = stack?.top ?? (slack > 1 && shelf !== undefined ? this.#largerThan(shelf, bytes, bytes * slack) : undefined);
     if (block === undefined) return undefined;
     this.#hits += 1;
+    shelf!.hits += 1;
     this.#takeOut(block);
     this.#give(block);
     return block;
@@ -119,8 +145,9 @@ export class Pool<T> {
 
   /** A block that was just made; it is live. */
   add(holds: T, usage: number, bytes: Bytes): Block<T> {
-    const block = new Block(holds, usage, bytes);
     this.#misses += 1;
+    const block = new Block(this.#misses, holds, usage, bytes);
+    this.#shelfOf(usage).misses += 1;
     this.#demand.made(usage, bytes);
     this.#give(block);
     return block;
@@ -141,8 +168,7 @@ export class Pool<T> {
   park(block: Block<T>): void {
     assert(block.state === 'live', `only a live block is released, this one is ${block.state}`);
     block.state = 'parked';
-    this.#live -= block.bytes;
-    this.#liveCount -= 1;
+    this.#ungive(block);
     this.#idle += block.bytes;
     this.#idleCount += 1;
   }
@@ -162,10 +188,8 @@ export class Pool<T> {
     if (block.state === 'idle') {
       this.#takeOut(block);
       this.#forget(block);
-    } else if (block.state === 'live') {
-      this.#live -= block.bytes;
-      this.#liveCount -= 1;
-    } else {
+    } else if (block.state === 'live') this.#ungive(block);
+    else {
       this.#idle -= block.bytes;
       this.#idleCount -= 1;
     }
@@ -207,6 +231,13 @@ export class Pool<T> {
     block.usedAt = this.acquisitions;
     this.#live += block.bytes;
     this.#liveCount += 1;
+    this.#shelfOf(block.usage).live += block.bytes;
+  }
+
+  #ungive(block: Block<T>): void {
+    this.#live -= block.bytes;
+    this.#liveCount -= 1;
+    this.#shelfOf(block.usage).live -= block.bytes;
   }
 
   #largerThan(shelf: Shelf<T>, bytes: Bytes, most: Bytes): Block<T> | undefined {
@@ -252,12 +283,16 @@ export class Pool<T> {
     if (shelf.stacks.get(bytes)!.top !== undefined) return;
     shelf.stacks.delete(bytes);
     shelf.sizes.splice(firstAbove(shelf.sizes, bytes) - 1, 1);
-    if (shelf.sizes.length === 0) this.#shelves.delete(usage);
+  }
+
+  #shelfOf(usage: number): Shelf<T> {
+    let shelf = this.#shelves.get(usage);
+    if (shelf === undefined) this.#shelves.set(usage, (shelf = { stacks: new Map(), sizes: [], live: 0, hits: 0, misses: 0 }));
+    return shelf;
   }
 
   #stackOf({ usage, bytes }: Block<T>): Stack<T> {
-    let shelf = this.#shelves.get(usage);
-    if (shelf === undefined) this.#shelves.set(usage, (shelf = { stacks: new Map(), sizes: [] }));
+    const shelf = this.#shelfOf(usage);
     let stack = shelf.stacks.get(bytes);
     if (stack === undefined) {
       shelf.stacks.set(bytes, (stack = { top: undefined }));
@@ -265,6 +300,12 @@ export class Pool<T> {
     }
     return stack;
   }
+}
+
+function countOf<T>({ top }: Stack<T>): number {
+  let count = 0;
+  for (let block = top; block !== undefined; block = block.below) count += 1;
+  return count;
 }
 
 /** Where the first size above `bytes` stands. */

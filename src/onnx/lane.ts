@@ -2,6 +2,7 @@ import type { DeviceContext } from '../gpu/device-context.ts';
 import { PortSwitch, threadNow } from '../gpu/port-switch.ts';
 import { scheduleDevice } from '../gpu/scheduled-device.ts';
 import type { Failure, Outcome } from '../wire/failure.ts';
+import type { DeviceMemoryView } from '../wire/memory.ts';
 import { holdForLife } from '../wire/life-lock.ts';
 import type {
   FromScheduler, LaneControl, LaneOptions, LaneToPage, LoadRequest, LoadedModel, OpId, PageToLane, ToScheduler,
@@ -94,6 +95,10 @@ export class OnnxLane implements LaneControl {
 
   async release(model: number): Promise<void> {
     await this.#runtime?.release(model);
+  }
+
+  memory(): DeviceMemoryView | undefined {
+    return this.#context && { report: this.#context.memory.report, trace: this.#context.memory.trace.toCsv() };
   }
 
   #connect(scheduler: MessagePort): PortSwitch {

@@ -3,7 +3,7 @@ import type { LaneId, Level, Op, OpFailure, OpId, Priority } from '../core/op.ts
 import type { Tuning } from '../core/event.ts';
 import type { TraceBatch } from '../trace/batch.ts';
 import type { Failure, Outcome } from './failure.ts';
-import type { AccountFigures, MemoryReport, Pressure, PressureLevel, Refusal } from './memory.ts';
+import type { AccountFigures, DeviceMemoryView, MemoryReport, Pressure, PressureLevel, Refusal } from './memory.ts';
 import type { Feeds, Tensor, TensorInfo } from './tensor.ts';
 
 export type { LaneId, Level, OpFailure, OpId, Priority, Tuning };
@@ -136,6 +136,8 @@ export interface LaneControl {
   attach(scheduler: MessagePort): void;
   load(request: LoadRequest): Promise<Outcome<LoadedModel>>;
   release(model: number): Promise<void>;
+  /** As `memoryOf` tells of the lane's device; `undefined` before it is open. */
+  memory(): DeviceMemoryView | undefined;
 }
 
 export interface LaneOptions {
