@@ -7,7 +7,7 @@ const hasFigures = (): boolean => {
   return rows.length > 0 && rows.every((row) => [...row.querySelectorAll('td')].some((cell) => /\d/.test(cell.textContent ?? '')));
 };
 
-test('the page runs two models and a drawing by itself, without a failure, with the scheduler on and off', async () => {
+test('the page runs four models and a drawing by itself, without a failure, with the scheduler on and off', async () => {
   const served = await serve();
   onTestFinished(() => served.close());
   const browser = await launch();

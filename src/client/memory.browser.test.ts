@@ -180,6 +180,22 @@ describe('what an earlier owner wrote', () => {
   });
 });
 
+test('the device of a tenant\'s models tells what it holds, and its last allocations', async () => {
+  const scheduler = await open();
+  expect(await scheduler.deviceMemory('echo')).toBeUndefined();
+  const sample = weighty(256);
+  const model = await scheduler.loadModel(sample.bytes, { tenant: 'echo' });
+  for (let i = 0; i < 4; i += 1) await runBits(model, sample);
+  const before = (await scheduler.deviceMemory('echo'))!.report;
+  await runBits(model, sample);
+  const { report, trace } = (await scheduler.deviceMemory('echo'))!;
+  expect(report.misses).toBe(before.misses); // A warm run creates no buffer.
+  expect(report.hits).toBeGreaterThan(before.hits);
+  expect(report.leakCount).toBe(0);
+  expect(trace.split('\n')[0]).toBe('at,kind,block,usage,bytes,label');
+  expect(trace).toContain(',reuse,');
+});
+
 /** Runs a kernel that binds the buffer and writes nothing. */
 function touch(device: GPUDevice, buffer: GPUBuffer): void {
   const module = device.createShaderModule({ code: `@group(0) @binding(0) var<storage, read_write> b: array<u32>;

@@ -6,7 +6,7 @@ import { keepDrawing } from './drawing.ts';
 import { acceptModels } from './drop.ts';
 import { GuestList } from './guest-list.ts';
 import { Notes } from './notes.ts';
-import { runBackground, runInteractive } from './tenants.ts';
+import { backgroundTenants, runBackground, runInteractive } from './tenants.ts';
 
 const DRAWING = 'drawing';
 
@@ -19,7 +19,7 @@ function element<T extends HTMLElement>(id: string, kind: abstract new () => T):
 const canvas = (id: string): HTMLCanvasElement => element(id, HTMLCanvasElement);
 const now = (): number => performance.now() * 1000;
 
-/** Runs the page's three tenants, and shows what they measure. */
+/** Runs the page's tenants, and shows what they measure. */
 function start(scheduler: Scheduler, gpu: GPU, notes: Notes): void {
   const { signal } = new AbortController();
   const comparison = new Comparison(scheduler.enabled ? 'on' : 'off', now());
@@ -33,7 +33,7 @@ function start(scheduler: Scheduler, gpu: GPU, notes: Notes): void {
     },
   });
   void runBackground({
-    scheduler, signal, input: canvas('diffusion-input'), output: canvas('diffusion-output'), onFailure: failing('diffusion'),
+    scheduler, signal, input: canvas('diffusion-input'), outputs: backgroundTenants.map((_, index) => canvas(`diffusion-output-${index}`)), onFailure: failing('diffusion'),
     onRun: () => {
       const { stretch } = comparison;
       return () => stretch.backgroundDone(now());
@@ -41,7 +41,7 @@ function start(scheduler: Scheduler, gpu: GPU, notes: Notes): void {
   });
   void keepDrawing(gpu, canvas('drawing'), signal, () => comparison.stretch.frameDone(now()), failing(DRAWING));
 
-  const guests = new GuestList(element('guests', HTMLUListElement), scheduler, notes, ['edges', 'diffusion', DRAWING]);
+  const guests = new GuestList(element('guests', HTMLUListElement), scheduler, notes, ['edges', ...backgroundTenants, DRAWING]);
   acceptModels({
     target: document.documentElement, chooser: element('chooser', HTMLInputElement), dialog: element('sizes', HTMLDialogElement),
     onModel: (brought) => guests.add(brought), onFailure: (file, error) => notes.add(file, error),

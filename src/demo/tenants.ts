@@ -32,14 +32,28 @@ export async function runInteractive(options: TenantOptions): Promise<void> {
   });
 }
 
-/** Lets the picture diffuse, again and again without pause: work that nobody waits for. Never rejects. */
-export async function runBackground(options: TenantOptions): Promise<void> {
+/** How far each of the heavy models lets the picture diffuse. */
+const sigmas = [2, 4, 8] as const;
+
+/** The background's tenants, one for each heavy model. */
+export const backgroundTenants = sigmas.map((sigma) => `diffusion ${sigma}`);
+
+export interface BackgroundOptions extends Omit<TenantOptions, 'output'> {
+  /** One for each of `backgroundTenants`. */
+  readonly outputs: readonly HTMLCanvasElement[];
+}
+
+/** Heavy models diffuse the picture, again and again without pause, a tenant each: work that nobody waits for. Never rejects. */
+export async function runBackground({ outputs, ...options }: BackgroundOptions): Promise<void> {
   const { size } = models.deep;
   const scene = new Scene(options.input, size);
-  await runModel(options, () => models.diffusion(models.deep), { tenant: 'diffusion', priority: 'background' }, async (model) => {
-    const image: Tensor = { type: 'float32', dims: [size, size], data: brightness(scene.at(performance.now() / 1000)) };
-    await show(options, model, image, 'diffused', size);
-  });
+  await Promise.all(sigmas.map((sigma, index) => {
+    const own = { ...options, output: outputs[index]! };
+    return runModel(own, () => models.diffusion({ ...models.deep, sigma }), { tenant: backgroundTenants[index]!, priority: 'background' }, async (model) => {
+      const image: Tensor = { type: 'float32', dims: [size, size], data: brightness(scene.at(performance.now() / 1000)) };
+      await show(own, model, image, 'diffused', size);
+    });
+  }));
 }
 
 /** Loads the model, taking its time after failures, and steps until the signal aborts. */

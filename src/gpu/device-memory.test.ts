@@ -169,6 +169,18 @@ describe('beyond the lease', () => {
     expect(context.memory.live).toBe(3 * 1024 + 512);
   });
 
+  test('a callback that destroys the device ends nothing but the device', async () => {
+    const { device, context } = await labOf(1024, { memory: { onPressure: () => device.destroy() } });
+    const kept = device.createBuffer({ size: 1024, usage: data() });
+    const late = device.createBuffer({ size: 1024, usage: data() });
+    expect([kept.size, late.size]).toEqual([1024, 1024]);
+    await device.lost;
+    late.destroy();
+    kept.destroy();
+    await expect.poll(() => context.memory.report).toMatchObject({ live: 0, idle: 0, returning: 0 });
+    expect(device.createBuffer({ size: 16, usage: data() }).size).toBe(16);
+  });
+
   test('what the GPU never finishes counts, and more is refused', async () => {
     const { device, context } = await labOf(4096, { prepare: ({ queue }) => {
       queue.onSubmittedWorkDone = () => new Promise(() => undefined);
@@ -192,6 +204,35 @@ describe('beyond the lease', () => {
     lender.account.leased(4096, undefined);
     expect(await scoped(device, 'out-of-memory', () => device.createBuffer({ size: 3072, usage: data() }))).toBe('no error');
   });
+});
+
+test('a block of a class is larger than its buffer, and nothing of that shows', async () => {
+  const { device, context } = await labOf(2 ** 30);
+  context.buffers.sizing = 'classes';
+  const usage = data() | GPUBufferUsage.INDEX | GPUBufferUsage.INDIRECT | GPUBufferUsage.QUERY_RESOLVE;
+  const [buffer, other] = [device.createBuffer({ size: 4100, usage }), device.createBuffer({ size: 4100, usage })];
+  expect(buffer.size).toBe(4100);
+  expect(context.memory.live).toBe(2 * 4608);
+  const encode = (call: (encoder: GPUCommandEncoder) => void) => (): void => {
+    const encoder = device.createCommandEncoder();
+    call(encoder);
+    device.queue.submit([encoder.finish()]);
+  };
+  const layout = device.createBindGroupLayout({ entries: [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'storage' } }] });
+  const bind = (range: Partial<GPUBufferBinding>) => (): void => void device.createBindGroup({ layout, entries: [{ binding: 0, resource: { buffer, ...range } }] });
+  const inside: (() => void)[] = [
+    () => device.queue.writeBuffer(buffer, 0, new Uint8Array(4100)), () => device.queue.writeBuffer(buffer, 4096, new Uint8Array(4)),
+    encode((encoder) => encoder.copyBufferToBuffer(buffer, 0, other, 0, 4100)), encode((encoder) => encoder.copyBufferToBuffer(buffer, other)),
+    encode((encoder) => encoder.clearBuffer(buffer, 4096)), bind({}), bind({ offset: 256 }), bind({ offset: 256, size: 3844 }),
+  ];
+  const outside: (() => void)[] = [
+    () => device.queue.writeBuffer(buffer, 0, new Uint8Array(4104)), () => device.queue.writeBuffer(buffer, 4100, new Uint8Array(4)),
+    encode((encoder) => encoder.copyBufferToBuffer(buffer, 0, other, 0, 4104)), encode((encoder) => encoder.copyBufferToBuffer(buffer, 4, other, 0, 4100)),
+    encode((encoder) => encoder.copyBufferToBuffer(buffer, 0, other, 4, 4100)), encode((encoder) => encoder.clearBuffer(buffer, 0, 4104)),
+    bind({ size: 4104 }), bind({ offset: 256, size: 3848 }),
+  ];
+  for (const call of inside) expect(await scoped(device, 'validation', call)).toBe('no error');
+  for (const call of outside) expect(await scoped(device, 'validation', call)).toBe('GPUValidationError');
 });
 
 test('a steady program creates no buffer from its third turn on', async () => {

@@ -112,7 +112,8 @@ export class LeasedAccount implements Account, AccountControl {
   /** Makes sure that `bytes` more can be held, waiting for others to give way where that helps. What was set aside is used up by what is created, or given back by `release`. */
   async reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }> {
     const reservation = { left: bytes };
-    const missing = this.held + this.#expected + bytes - this.#lease - this.#asked;
+    // What is idle serves, or makes way.
+    const missing = this.held - this.#report.idle + this.#expected + bytes - this.#lease - this.#asked;
     if (missing > 0) {
       // It counts as held when it is granted, not before: what is held beyond the lease counts as taken.
       this.#expected += bytes;
@@ -257,8 +258,10 @@ export class LeasedAccount implements Account, AccountControl {
 
   #tell(): void {
     const { live, idle, returning } = this.#report;
+    // As far as what is set aside will need more than the idle memory it may use.
+    const aside = Math.max(0, Math.min(this.#reserved, this.#lease - live - idle - returning));
     const figures: AccountFigures = {
-      live: live + this.#reserved, idle, returning, granted: this.#granted, returned: this.#returned, trim: this.#answered,
+      live: live + aside, idle, returning, granted: this.#granted, returned: this.#returned, trim: this.#answered,
     };
     this.#link?.reported(figures);
   }
