@@ -177,11 +177,12 @@ export class DeviceMemory {
   }
 
   ready(block: NativeBlock): void {
-    this.#pool.ready(block);
+    if (block.state === 'parked') this.#pool.ready(block);
   }
 
   /** A parked block will never be ready. */
   discard(block: NativeBlock): void {
+    if (block.state !== 'parked') return; // WebGPU had no memory for it.
     this.#end(block);
     this.#tell();
   }

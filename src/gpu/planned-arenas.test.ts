@@ -93,7 +93,7 @@ test.each(['one', 'three'] as const)('%s: every op of any graph binds each of it
     expect((await device.popErrorScope())?.message).toBeUndefined();
     arenas.destroy();
   }), { numRuns: 60 });
-  expect(writtenOver).toBeGreaterThan(20);
+  expect(writtenOver).toBeGreaterThan(3);
 });
 
 test('a plan that there is no room for is refused whole, with what would fit', async () => {

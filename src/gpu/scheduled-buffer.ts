@@ -46,7 +46,7 @@ export class ScheduledBuffer {
   #standIn: GPUBuffer | undefined;
   #label: string;
   #isDestroyed = false;
-  isDirty: boolean;
+  #isDirty: boolean;
 
   constructor(home: BufferHome, native: GPUBuffer, identity: BufferIdentity) {
     this.#home = home;
@@ -54,7 +54,7 @@ export class ScheduledBuffer {
     this.#identity = identity;
     this.#capacity = native.size;
     this.#label = identity.label;
-    this.isDirty = identity.isDirty;
+    this.#isDirty = identity.isDirty;
   }
 
   /** What WebGPU is handed for it; everything that is not a buffer of ours stays what it is. */
@@ -83,6 +83,10 @@ export class ScheduledBuffer {
   get isDestroyed(): boolean {
     return this.#isDestroyed;
   }
+
+  /** It may hold what an earlier owner wrote. (No field: programs enumerate those.) */
+  get isDirty(): boolean { return this.#isDirty; }
+  set isDirty(isDirty: boolean) { this.#isDirty = isDirty; }
 
   /** As the program sees it: what it called counts, also when the call still waits in the gate. */
   get isAvailable(): boolean {

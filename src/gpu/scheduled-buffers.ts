@@ -136,7 +136,12 @@ export class ScheduledBuffers implements BufferHome {
   #prepare(buffer: ScheduledBuffer, native: GPUBuffer, block: NativeBlock): void {
     this.#memory.giveUp(buffer, block, 'parked');
     if (block.state !== 'parked') return;
-    const map = (): Promise<undefined> => native.mapAsync(GPUMapMode.WRITE);
+    // The program knows nothing of this, and is told nothing of what goes wrong with it.
+    const map = (): Promise<undefined> => {
+      let mapping: Promise<undefined>;
+      void this.#scopes.capture(() => (mapping = native.mapAsync(GPUMapMode.WRITE)));
+      return mapping!;
+    };
     const mapped = new Promise<undefined>((resolve) => this.#inTurn(() => resolve(map()))).then(() => {
       if (this.zeroing === 'as-is') return undefined;
       // A range can be asked for once in each mapping, so the next owner needs another one.
@@ -144,7 +149,7 @@ export class ScheduledBuffers implements BufferHome {
       native.unmap();
       return map();
     });
-    // It rejects when the device is gone, or there is no memory to map it.
+    // It rejects when the device is gone, or there was no memory for it.
     mapped.then(() => this.#memory.ready(block), () => this.#memory.discard(block));
   }
 

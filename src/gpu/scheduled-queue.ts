@@ -17,7 +17,7 @@ export function scheduleQueue(queue: GPUQueue, context: DeviceContext): void {
       isDestroyed ||= buffer.isDestroyed;
       if (!buffer.isDirty || buffer.isDestroyed) return;
       buffer.isDirty = false;
-      dirty.push(buffer);
+      if (buffer.block?.state === 'live') dirty.push(buffer); // Else WebGPU had no memory for it.
     });
     // Also what the submit itself overwrites: WebGPU may yet refuse it, and then an earlier owner's words would be seen.
     if (dirty.length > 0) buffers.clear(dirty);
