@@ -86,6 +86,7 @@ export class DeviceMemory {
   #highWater: Bytes = 0;
   #retention: Micros;
   #isSweeping = false;
+  #sweeps = 0;
   readonly #after: (delay: Micros, call: () => void) => void;
   isLost = false;
 
@@ -177,7 +178,10 @@ export class DeviceMemory {
   }
 
   ready(block: NativeBlock): void {
-    if (block.state === 'parked') this.#pool.ready(block);
+    if (block.state !== 'parked') return; // WebGPU had no memory for it.
+    if (this.#retention === 0) this.#end(block);
+    else this.#pool.ready(block);
+    this.#sweepLater();
   }
 
   /** A parked block will never be ready. */
@@ -189,8 +193,12 @@ export class DeviceMemory {
 
   /** For how long idle blocks are kept that nobody asks for; 0: none are. What is idle now stays for another while. */
   retain(retention: Micros): void {
+    if (retention === this.#retention) return;
     this.#retention = retention;
+    this.#sweeps += 1; // The sweep that was planned may be too late.
+    this.#isSweeping = false;
     if (retention === 0) this.trim(0);
+    else this.#sweepLater();
   }
 
   /** Gives up idle blocks, the one used longest ago first, until the device holds `most` bytes or nothing more is idle. */
@@ -212,7 +220,9 @@ export class DeviceMemory {
   #sweepLater(): void {
     if (this.#isSweeping || this.#pool.idle === 0) return;
     this.#isSweeping = true;
+    const sweep = this.#sweeps;
     this.#after(this.#retention, () => {
+      if (sweep !== this.#sweeps) return;
       this.#isSweeping = false;
       const last = this.#pool.sweep();
       while (last?.state === 'idle' && this.#evict());

@@ -23,6 +23,9 @@ export interface LeasedAccountOptions extends TenantMemory {
   readonly after: (delay: Micros, call: () => void) => void;
 }
 
+/** A device is handed out after so long, whether others have given up what it may have or not. */
+const longestOpening: Micros = 1_000_000;
+
 /** What a device tells about its bytes is put together for so long. */
 const newsAfter: Micros = 20_000;
 
@@ -57,6 +60,7 @@ export class LeasedAccount implements Account, AccountControl {
   /** The request for more headroom that is under way. */
   #wish = 0;
   readonly #waiting = new Map<number, (refusal: Refusal | undefined) => void>();
+  #isMissing = false;
   #isTelling = false;
   #isPressing = false;
   #becomeReady!: () => void;
@@ -99,6 +103,7 @@ export class LeasedAccount implements Account, AccountControl {
   joined(link: AccountLink): void {
     this.#link = link;
     this.#forgetRequests();
+    this.#options.after(longestOpening, () => this.#becomeReady());
   }
 
   /** There is no ledger any more. */
@@ -143,14 +148,12 @@ export class LeasedAccount implements Account, AccountControl {
   changed(report: AccountReport): void {
     this.#report = { live: report.live, idle: report.idle, returning: report.returning };
     this.#tellSoon();
-    if (this.#wish === 0 && this.#lease - this.held < this.#lease * lowWater && this.#link !== undefined) {
-      this.#wish = this.#requests += 1;
-      this.#link.asked(this.#wish, 0, Math.ceil(this.#lease / 2));
-    }
   }
 
   missed(need: Bytes): void {
-    void this.#ask(need);
+    if (this.#isMissing) return; // One who is refused again and again does not ask again and again.
+    this.#isMissing = true;
+    void this.#ask(need).then(() => (this.#isMissing = false));
   }
 
   failed(held: Bytes): void {
@@ -264,5 +267,13 @@ export class LeasedAccount implements Account, AccountControl {
       live: live + aside, idle, returning, granted: this.#granted, returned: this.#returned, trim: this.#answered,
     };
     this.#link?.reported(figures);
+    this.#askAhead();
+  }
+
+  /** Headroom is asked for before it is used up. */
+  #askAhead(): void {
+    if (this.#wish !== 0 || this.#link === undefined || this.#lease - this.held >= this.#lease * lowWater) return;
+    this.#wish = this.#requests += 1;
+    this.#link.asked(this.#wish, 0, Math.ceil(this.#lease / 2));
   }
 }

@@ -59,7 +59,11 @@ export class MemoryDesk {
     switch (message.kind) {
       case 'memory-reported': return this.#step({ kind: 'account-reported', account, figures: message.figures });
       case 'memory-asked': return this.#step({ kind: 'account-asked', account, request: message.request as RequestId, need: message.need, wish: message.wish });
-      case 'memory-ran-out': return this.#step({ kind: 'memory-ran-out', charged: message.charged });
+      case 'memory-ran-out': {
+        // The device knows of itself only.
+        const { live, idle, returning } = this.#ledger.report();
+        return this.#step({ kind: 'memory-ran-out', charged: Math.max(message.charged, live + idle + returning) });
+      }
       default: unreachable(message);
     }
   }
