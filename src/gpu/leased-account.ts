@@ -47,6 +47,7 @@ export class LeasedAccount implements Account, AccountControl {
   #pressure: Pressure = { level: 'nominal', bytesNeeded: 0 };
   #isOverSoft = false;
   #lease: Bytes = Infinity;
+  #lastLease: Bytes = 0;
   #start: Bytes = 0;
   #granted: Bytes = 0;
   #returned: Bytes = 0;
@@ -95,7 +96,8 @@ export class LeasedAccount implements Account, AccountControl {
   }
 
   opening(): Bytes {
-    this.#start = Number.isFinite(this.#lease) ? this.#lease : this.held;
+    // What it had under the last ledger it may be using by now.
+    this.#start = Math.max(this.held, Number.isFinite(this.#lease) ? this.#lease : this.#lastLease);
     this.#granted = this.#returned = this.#answered = this.#wish = 0;
     return (this.#lease = this.#start);
   }
@@ -108,6 +110,7 @@ export class LeasedAccount implements Account, AccountControl {
 
   /** There is no ledger any more. */
   abandoned(): void {
+    if (Number.isFinite(this.#lease)) this.#lastLease = this.#lease;
     this.#lease = Infinity;
     this.#link = undefined;
     this.#becomeReady();
@@ -167,7 +170,7 @@ export class LeasedAccount implements Account, AccountControl {
   leased(granted: Bytes, request: number | undefined): void {
     this.#granted = granted;
     this.#lease = this.#start + this.#granted - this.#returned;
-    this.#tellSoon(); // What nobody has heard of counts as used.
+    this.#tell(); // What the ledger does not know to be heard of counts as used.
     if (request !== undefined) this.#answer(request, undefined);
   }
 
@@ -177,15 +180,17 @@ export class LeasedAccount implements Account, AccountControl {
 
   async trimmed(number: number, to: Bytes, mayUnload: boolean): Promise<void> {
     const before = this.held;
-    this.#memory?.trim(to);
-    if (mayUnload && this.held > to) {
+    // Who asks for more counts on all of its lease: what it unloads for that must come from what it holds.
+    const isAsker = mayUnload && (this.#asked > 0 || this.#isMissing);
+    const most = isAsker ? Math.max(0, before - (this.#lease - to)) : to;
+    this.#memory?.trim(most);
+    if (mayUnload && this.held > most) {
       await this.#options.unload?.();
-      this.#memory?.trim(to);
+      this.#memory?.trim(most);
     }
     this.#answered = Math.max(this.#answered, number);
-    // Unloading is asked for what is held; what is free beside that may be the asker's own.
-    const lost = Math.max(0, before - this.held);
-    this.#giveBack(Math.max(to, mayUnload ? this.#lease - lost : this.held));
+    const spokenFor = Math.max(0, this.#expected - this.#asked);
+    this.#giveBack(isAsker ? this.#lease - Math.max(0, before - this.held) : Math.max(to, this.held + spokenFor));
     this.#tell();
   }
 

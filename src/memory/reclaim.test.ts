@@ -11,6 +11,23 @@ describe('the ladder', () => {
     expect(story.give(1, 400, 1)).toBe('2 has 400');
   });
 
+  test('what was given out and not yet heard of is waited for', () => {
+    const story = new Story(1000);
+    story.open(1, 'a');
+    story.open(2, 'b');
+    expect(story.ask(2, 400)).toBe('');
+    expect(story.report(1, {})).toBe('1 down to 600');
+    expect(story.give(1, 400, 1)).toBe('2 has 400');
+  });
+
+  test('one that never says what it does with its lease is not waited for for long', () => {
+    const story = new Story(1000);
+    story.open(1, 'a');
+    story.open(2, 'b');
+    story.ask(2, 400);
+    expect(story.woke(3 * second)).toBe('2 no over-budget fits 0');
+  });
+
   test('then the idle memory of the tenant itself, before anybody else is asked', () => {
     const story = filled(1000, ['a', 800], ['b', 200]);
     story.report(1, { live: 100, idle: 700 });

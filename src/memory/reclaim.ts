@@ -11,7 +11,7 @@ export class Claim {
   readonly account: Account | undefined;
   /** Were asked, for this, to unload models. Nobody is twice. */
   readonly unloading = new Set<Account>();
-  /** Since when there is nothing to hope for but the GPU. */
+  /** Since when there is nothing to hope for but the GPU, and news of what was given out. */
   returningSince: Micros = Infinity;
 
   constructor(by: Scope, account?: Account) {
@@ -52,7 +52,7 @@ export class Reclaim {
       claim.returningSince = Infinity;
       return true;
     }
-    if (scope.sums.returning === 0) return false;
+    if (scope.sums.returning === 0 && !isUnheard(scope, claim)) return false;
     if (claim.returningSince === Infinity) claim.returningSince = now;
     return now < claim.returningSince + patience;
   }
@@ -86,3 +86,7 @@ export class Reclaim {
     return [...excess.keys()].sort((a, b) => (excess.get(a) === excess.get(b) ? 0 : excess.get(b)! - excess.get(a)!));
   }
 }
+
+/** Somebody was given lease and has not said yet what it does with it: some of that may be taken back. */
+const isUnheard = (scope: Scope, { account: own }: Claim): boolean =>
+  [...scope.accounts].some((account) => account !== own && !account.isSilent && account.granted > account.figures.granted);

@@ -73,6 +73,9 @@ export async function openOnnx(device: GPUDevice, { wasmPaths, memory }: OnnxOpt
   return new DeviceRuntime(device, memory);
 }
 
+/** What a model's first run is taken to need besides as much as its weights, in bytes. */
+const firstRunBytes = 2 ** 20;
+
 interface SharedSession {
   readonly key: string;
   readonly session: Session;
@@ -212,19 +215,21 @@ class DeviceRuntime implements OnnxRuntime {
     });
   }
 
-  /** Sets aside what the last run needed: inside a run onnxruntime cannot wait for room. */
+  /** Sets aside what runs needed so far: inside a run onnxruntime cannot wait for room. */
   async #withRoom<T>(session: Session, work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     if (this.#memory === undefined) return work();
     const { account, memory } = this.#memory;
-    const room = await account.reserve(session.runBytes);
-    if (!room.ok) return failed(noRoom(session.runBytes, room.refusal));
+    const isFirst = session.runBytes === undefined;
+    const wanted = session.runBytes ?? firstRunBytes + session.weightBytes;
+    const room = await account.reserve(wanted);
+    if (!room.ok && !isFirst) return failed(noRoom(wanted, room.refusal)); // Of a first run nobody knows: it may need less.
     const before = memory.live;
     memory.takeHighWater();
     try {
       return await work();
     } finally {
-      session.runBytes = memory.takeHighWater() - before;
-      room.release();
+      session.runBytes = Math.max(session.runBytes ?? 0, memory.takeHighWater() - before);
+      if (room.ok) room.release();
     }
   }
 

@@ -33,8 +33,8 @@ export class Session {
   #spoilt = false;
   /** What was made while the session was, and is still there. */
   #weights: readonly GPUBuffer[] = [];
-  /** What the last run needed besides the weights, at most; 0 before the first. */
-  runBytes: Bytes = 0;
+  /** The most that a run needed besides the weights; `undefined` before the first. */
+  runBytes: Bytes | undefined;
 
   /** `record`, of a scheduled device's buffers: tells what a piece of work has made and not destroyed. */
   constructor(device: GPUDevice, source: SessionSource, inputs: readonly ValueHeader[], record?: RecordBuffers) {
