@@ -1,12 +1,7 @@
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fits, type Fit } from '../../src/memory/range-allocator.ts';
-import { bundled } from './bundled.ts';
 import type { Order } from './contract.ts';
 import { percentile, rounded } from './statistics.ts';
-
-/** By the names that `memory.ranges.rounds.ts` gives them. */
-type Round = Readonly<Record<string, number>>;
+import { type Round, timedRounds } from './timing-process.ts';
 
 /** One way to place ranges in a heap of 1 GiB. */
 export interface FitFigures {
@@ -68,27 +63,10 @@ export interface RangeFigures {
   };
 }
 
-async function measure(rounds: number, failures: number, say: Order['say']): Promise<readonly Round[]> {
-  const child = spawn(process.execPath, ['--expose-gc', await bundled('memory.ranges.rounds.ts'), String(rounds), String(failures)],
-    { stdio: ['ignore', 'pipe', 'inherit'] });
-  const measured: Round[] = [];
-  const ended = new Promise<void>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`The timing process ended with exit code ${code}.`))));
-  });
-  const heard = (async () => {
-    for await (const line of createInterface({ input: child.stdout })) {
-      measured.push(JSON.parse(line) as Round);
-      say(`ranges: round ${measured.length} of ${rounds}`);
-    }
-  })();
-  await Promise.all([ended, heard]);
-  return measured;
-}
-
 /** What ranges, blocks and plans cost and how well they pack; in a process of its own. */
 export async function rangeFigures({ quick, say }: Pick<Order, 'quick' | 'say'>): Promise<RangeFigures> {
-  const rounds = await measure(quick ? 3 : 9, quick ? 100 : 300, say);
+  const count = quick ? 3 : 9;
+  const rounds = await timedRounds('memory.ranges.rounds.ts', [count, quick ? 100 : 300], (done) => say(`ranges: round ${done} of ${count}`));
   const middle = (value: (round: Round) => number): number => rounded(percentile(rounds.map(value), 50));
   const of = (name: string): number => middle((round) => round[name]!);
   const fitFigures = (fit: Fit): FitFigures => ({

@@ -261,16 +261,14 @@ export class DeviceMemory {
       this.#pool.completed(block);
       return;
     }
-    const end = (): void => {
+    this.#gate.inTurn(() => {
       block.holds.destroy();
       const completed = (): void => {
         this.#pool.completed(block);
         this.#tell();
       };
       this.#device.onSubmittedWorkDone().then(completed, completed);
-    };
-    if (this.#gate.isIdle) end();
-    else this.#gate.enqueue(end, false);
+    });
   }
 
   #drop(block: NativeBlock): void {

@@ -121,6 +121,11 @@ export class Gate implements GateControl {
     this.#priority = priority;
   }
 
+  /** Now, or behind everything that waits. */
+  inTurn(call: () => void): void {
+    return this.isIdle ? call() : this.enqueue(call, false);
+  }
+
   /** Takes a turn behind everything that waits. Only while the gate is not idle. */
   enqueue(call: () => void, isHazard: boolean): void {
     const place = this.#options.scopes.place();

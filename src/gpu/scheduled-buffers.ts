@@ -82,7 +82,7 @@ export class ScheduledBuffers implements BufferHome {
     const encoder = this.#native.createCommandEncoder();
     for (const buffer of buffers) encoder.clearBuffer(buffer.native);
     const commands = encoder.finish();
-    this.#inTurn(() => this.#native.submit([commands]));
+    this.gate.inTurn(() => this.#native.submit([commands]));
   }
 
   /** Commands that WebGPU refuses to submit, and all that is submitted with them. */
@@ -94,7 +94,7 @@ export class ScheduledBuffers implements BufferHome {
 
   retire(buffer: ScheduledBuffer, native: GPUBuffer, isUnmapped: boolean): void {
     const { block } = buffer;
-    if (block === undefined) this.#inTurn(() => native.destroy());
+    if (block === undefined) this.gate.inTurn(() => native.destroy());
     else if (!isUnmapped || this.#memory.isLost || !isPoolable(block.bytes, block.usage)) this.#memory.giveUp(buffer, block, 'over');
     else if ((block.usage & GPUBufferUsage.MAP_WRITE) === 0) this.#memory.giveUp(buffer, block, 'idle');
     else if (this.staging === 'dropped') this.#memory.giveUp(buffer, block, 'over');
@@ -142,7 +142,7 @@ export class ScheduledBuffers implements BufferHome {
       void this.#scopes.capture(() => (mapping = native.mapAsync(GPUMapMode.WRITE)));
       return mapping!;
     };
-    const mapped = new Promise<undefined>((resolve) => this.#inTurn(() => resolve(map()))).then(() => {
+    const mapped = new Promise<undefined>((resolve) => this.gate.inTurn(() => resolve(map()))).then(() => {
       if (this.zeroing === 'as-is') return undefined;
       // A range can be asked for once in each mapping, so the next owner needs another one.
       new Uint8Array(native.getMappedRange()).fill(0);
@@ -158,11 +158,6 @@ export class ScheduledBuffers implements BufferHome {
     let made: GPUBuffer;
     void this.#scopes.capture(() => (made = this.#native.createBuffer({ size, usage: 0 })));
     return made!;
-  }
-
-  #inTurn(call: () => void): void {
-    if (this.gate.isIdle) call();
-    else this.gate.enqueue(call, false);
   }
 }
 

@@ -110,8 +110,7 @@ function destroyInTurn({ gate, resources }: DeviceContext, native: GPUQuerySet):
     value(this: GPUQuerySet) {
       const state = resources.state(this);
       if (state instanceof Destroyable) state.isAvailable = false;
-      if (gate.isIdle) destroy.call(this);
-      else gate.enqueue(() => destroy.call(this), false);
+      gate.inTurn(() => destroy.call(this));
     },
   };
 }

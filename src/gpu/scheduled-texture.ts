@@ -88,8 +88,7 @@ export class ScheduledTextures {
         state.isAvailable = false;
         const block = blocks.get(this);
         if (block !== undefined) memory.giveUp(this, block, 'over');
-        else if (gate.isIdle) destroy.call(this);
-        else gate.enqueue(() => destroy.call(this), false);
+        else gate.inTurn(() => destroy.call(this));
       }),
       createView: method(function (this: GPUTexture, descriptor?: GPUTextureViewDescriptor) {
         const view = createView.call(this, descriptor);

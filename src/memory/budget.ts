@@ -7,7 +7,7 @@ const GiB = 2 ** 30;
 export interface MachineLimits {
   /** Of the adapter. */
   readonly maxBufferSize: number;
-  /** What `navigator.deviceMemory` says, in GiB; `undefined` where the browser does not. */
+  /** The machine's memory as the browser tells it, in GiB; `undefined` where it does not. */
   readonly deviceMemory: number | undefined;
 }
 

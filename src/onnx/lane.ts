@@ -1,4 +1,5 @@
 import type { DeviceContext } from '../gpu/device-context.ts';
+import { memoryOf } from '../gpu/memory-of.ts';
 import { PortSwitch, threadNow } from '../gpu/port-switch.ts';
 import { scheduleDevice } from '../gpu/scheduled-device.ts';
 import type { Failure, Outcome } from '../wire/failure.ts';
@@ -98,7 +99,7 @@ export class OnnxLane implements LaneControl {
   }
 
   memory(): DeviceMemoryView | undefined {
-    return this.#context && { report: this.#context.memory.report, trace: this.#context.memory.trace.toCsv() };
+    return this.#context && memoryOf(this.#context.native.device);
   }
 
   #connect(scheduler: MessagePort): PortSwitch {

@@ -1,6 +1,7 @@
 import { env } from 'onnxruntime-web/webgpu';
 
 import type { Bytes } from '../base/units.ts';
+import type { RoomAccount } from '../gpu/reserved-buffers.ts';
 import type { Sizing } from '../memory/block-bytes.ts';
 import type { Failure, Outcome } from '../wire/failure.ts';
 import type { Refusal } from '../wire/memory.ts';
@@ -26,9 +27,7 @@ export interface LoadOptions {
 
 /** What the runtime asks of the memory of its device. */
 export interface RuntimeMemory {
-  readonly account: {
-    reserve(bytes: Bytes): Promise<{ readonly ok: true; release(): void } | { readonly ok: false; readonly refusal: Refusal }>;
-  };
+  readonly account: RoomAccount;
   readonly buffers: { sizing: Sizing; staging: 'kept' | 'dropped'; readonly record: RecordBuffers };
   readonly memory: { readonly live: Bytes; readonly refusedCount: number; takeHighWater(): Bytes };
 }
